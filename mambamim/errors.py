@@ -1,0 +1,60 @@
+"""What can go wrong, one class a kind.
+
+Every message says what is wrong, where, and what to do. `kind` names the error in the job protocol and
+`exit_code` is what the command line ends with.
+"""
+
+from __future__ import annotations
+
+
+class MambaMIMError(Exception):
+    """Root of all errors this package raises on purpose.
+
+    Args:
+        message: one sentence a person understands: what is wrong and where.
+        hint: what to do about it, one sentence, may be empty.
+    """
+
+    kind = "error"
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message} {hint}".strip())
+        self.message = message
+        self.hint = hint
+
+
+class BadInputError(MambaMIMError):
+    """What the user gave cannot be used: a file, a parameter, a place to write to."""
+
+    kind = "bad_input"
+    exit_code = 2
+
+
+class CheckpointError(BadInputError):
+    """A checkpoint is damaged, of another kind, or does not fit its network."""
+
+    kind = "checkpoint"
+
+
+class MissingDependencyError(BadInputError):
+    """An optional package is needed and not installed."""
+
+    kind = "missing_dependency"
+
+
+class Cancelled(MambaMIMError):
+    """The user asked to stop. Nothing was written."""
+
+    kind = "cancelled"
+    exit_code = 3
+
+    def __init__(self, message: str = "Cancelled; nothing was written.", hint: str = "") -> None:
+        super().__init__(message, hint)
+
+
+class OutOfMemoryError(MambaMIMError):
+    """Neither the device nor the computer has the memory that the work needs."""
+
+    kind = "out_of_memory"
+    exit_code = 4
