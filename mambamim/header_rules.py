@@ -1,0 +1,170 @@
+"""What each field of a checkpoint's header may hold."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+KINDS = ("segmentation", "pretraining")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_HASH = re.compile(r"([0-9a-f]{64})?")
+_CODED = ("category", "type", "modifier")
+
+
+class MisfitError(Exception):
+    """A field that does not fit; never leaves `checkpoint_header`."""
+
+    def __init__(self, field: str, fault: str) -> None:
+        super().__init__(f"{field} {fault}")
+        self.field = field
+        self.fault = fault
+
+
+def integer(field: str, value: Any, low: int, high: int = 2**31) -> int:
+    """`value` if it is an int (a bool is none) from low to high."""
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise MisfitError(field, f"must be an integer from {low} to {high}, not {value!r:.60}")
+    return value
+
+
+def number(field: str, value: Any, low: float, high: float) -> float:
+    """`value` as a float if it is a finite number from low to high."""
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not good or not low <= value <= high:
+        raise MisfitError(field, f"must be a number from {low:g} to {high:g}, not {value!r:.60}")
+    return float(value)
+
+
+def text(field: str, value: Any, longest: int = 10_000) -> str:
+    """`value` if it is a text that is not absurdly long."""
+    if not isinstance(value, str) or len(value) > longest:
+        raise MisfitError(field, f"must be a text of at most {longest} characters")
+    return value
+
+
+def _items(field: str, value: Any, count: int) -> list[Any]:
+    if not isinstance(value, (list, tuple)) or len(value) != count:
+        raise MisfitError(field, f"must be a list of {count}, not {value!r:.60}")
+    return list(value)
+
+
+def _object(field: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise MisfitError(field, f"must be a JSON object, not {value!r:.60}")
+    return value
+
+
+def _name(field: str, value: Any) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise MisfitError(
+            field, f"must be letters, digits, '-', '_' or '.', at most 100, not {value!r:.60}"
+        )
+    return value
+
+
+def _kind(field: str, value: Any) -> str:
+    if value not in KINDS:
+        raise MisfitError(field, f"must be one of {', '.join(KINDS)}, not {value!r:.60}")
+    return str(value)
+
+
+def _hash(field: str, value: Any) -> str:
+    if not isinstance(value, str) or not _HASH.fullmatch(value):
+        raise MisfitError(field, "must be 64 hexadecimal digits")
+    return value
+
+
+def _architecture(field: str, value: Any) -> dict[str, Any]:
+    architecture = _object(field, value)
+    text(f"{field}.name", architecture.get("name"), 100)
+    integer(f"{field}.in_channels", architecture.get("in_channels"), 1, 64)
+    integer(f"{field}.num_classes", architecture.get("num_classes"), 1, 65_535)
+    return architecture
+
+
+def _labels(field: str, value: Any) -> dict[int, str]:
+    labels = {}
+    for key, name in _object(field, value).items():
+        if not key.isascii() or not key.isdigit() or str(int(key)) != key:
+            raise MisfitError(field, f"must have integers as keys, not {key!r:.60}")
+        if not text(f"{field}.{key}", name, 200).strip():
+            raise MisfitError(f"{field}.{key}", "must not be empty")
+        labels[int(key)] = name
+    if len(set(labels.values())) != len(labels):
+        raise MisfitError(field, "must not name two classes the same")
+    return labels
+
+
+def _terms(field: str, value: Any) -> dict[str, dict[str, Any]]:
+    for name, term in _object(field, value).items():
+        place = f"{field}.{name}"
+        for key, content in _object(place, term).items():
+            if key == "colour":
+                for part in _items(f"{place}.{key}", content, 3):
+                    integer(f"{place}.{key}", part, 0, 255)
+            elif key in _CODED:
+                for part in _items(f"{place}.{key}", content, 2) if content is not None else ():
+                    text(f"{place}.{key}", part, 200)
+            elif key in ("name", "title"):
+                text(f"{place}.{key}", content, 200)
+            else:
+                raise MisfitError(f"{place}.{key}", "is unknown")
+    return value
+
+
+def _spacing(field: str, value: Any) -> tuple[float, ...]:
+    return tuple(number(field, part, 0.05, 20) for part in _items(field, value, 3))
+
+
+def _window(field: str, value: Any) -> tuple[float, ...]:
+    low, high = (number(field, part, -1e6, 1e6) for part in _items(field, value, 2))
+    if low >= high:
+        raise MisfitError(field, f"must rise from low to high, not {value!r:.60}")
+    return low, high
+
+
+def _patch(field: str, value: Any) -> tuple[int, ...]:
+    sides = tuple(integer(field, part, 16, 4096) for part in _items(field, value, 3))
+    if any(side % 16 for side in sides):
+        raise MisfitError(field, f"must be multiples of 16, not {value!r:.60}")
+    return sides
+
+
+_RULES: dict[str, Callable[[str, Any], Any]] = {
+    "format_version": lambda field, value: integer(field, value, 1),
+    "name": _name,
+    "title": text,
+    "description": text,
+    "kind": _kind,
+    "architecture": _architecture,
+    "labels": _labels,
+    "terms": _terms,
+    "modality": lambda field, value: text(field, value, 50),
+    "spacing_mm": _spacing,
+    "window_hu": _window,
+    "patch_size": _patch,
+    "training": _object,
+    "licence": lambda field, value: text(field, value, 1000),
+    "sha256": _hash,
+}
+
+
+def check_fields(data: dict[str, Any]) -> dict[str, Any]:
+    """Check each field by its rule, and the labels against the architecture.
+
+    Raises:
+        MisfitError: the first field that does not fit.
+    """
+    checked = {field: _RULES[field](field, value) for field, value in data.items()}
+    classes = checked["architecture"]["num_classes"]
+    for value in checked["labels"]:
+        if not 1 <= value < classes:
+            raise MisfitError("labels", f"has the value {value}, not in 1..{classes - 1}")
+    for name in checked.get("terms", {}):
+        if name not in checked["labels"].values():
+            raise MisfitError("terms", f"describes '{name}', which is no label")
+    if checked.get("kind", KINDS[0]) == "segmentation" and not checked["labels"]:
+        raise MisfitError("labels", "must name at least one class")
+    return checked
