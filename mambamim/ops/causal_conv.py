@@ -1,4 +1,4 @@
-"""Causal depthwise convolution along a sequence, the short filter in front of every selective scan."""
+"""Causal depthwise convolution along a sequence: the short filter before every selective scan."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def causal_conv1d(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tens
     width = weight.shape[1]
     if x.is_cuda and width <= 4 and importlib.util.find_spec("causal_conv1d") is not None:
         package = importlib.import_module("causal_conv1d")
-        return package.causal_conv1d_fn(x, weight, bias, activation="silu")  # type: ignore[no-any-return]
+        return package.causal_conv1d_fn(x, weight, bias, activation="silu")
     padded = F.pad(x, (width - 1, 0))
     return F.silu(F.conv1d(padded, weight[:, None], bias, groups=x.shape[1]))

@@ -1,8 +1,8 @@
 """Selective scan: one function, several backends that agree.
 
-Shapes and meaning are those of mamba_ssm's `selective_scan_fn`. `backend="auto"` takes the compiled kernels
-where they are installed and the tensors are on a CUDA device, and plain torch, which needs no compiler,
-everywhere else.
+Shapes and meaning are those of mamba_ssm's `selective_scan_fn`. `backend="auto"` takes the
+compiled kernels where they are installed and the tensors are on a CUDA device, and plain torch,
+which needs no compiler, everywhere else.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ from mambamim.ops.selective_scan_torch import scan_static, scan_torch
 Core = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
-def _mamba_ssm(
-    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor
-) -> tuple[Tensor, Tensor]:
+def _mamba_ssm(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> tuple[Tensor, Tensor]:
     interface = importlib.import_module("mamba_ssm.ops.selective_scan_interface")
     # The kernel wants one dtype for u, delta, B and C, fp32 for A, and contiguous time.
     parts = (x.contiguous() for x in (u, delta.to(u.dtype), B.to(u.dtype), C.to(u.dtype)))
@@ -94,7 +92,7 @@ def selective_scan(
 ) -> Tensor | tuple[Tensor, Tensor]:
     """Selective state-space scan (Mamba, Gu and Dao 2023, Eq. 2 with zero-order hold on A).
 
-    h_t = exp(delta_t A) h_{t-1} + delta_t B_t u_t;  y_t = C_t h_t + D u_t;  the result is y silu(z).
+    h_t = exp(delta_t A) h_{t-1} + delta_t B_t u_t;  y_t = C_t h_t + D u_t;  result: y silu(z).
 
     Args:
         u: input, (B, E, L).
@@ -119,7 +117,9 @@ def selective_scan(
     _check_shapes(u, delta, A, B, C)
     name = choose_backend(u.device) if backend == "auto" else backend
     if name not in BACKENDS:
-        raise BadInputError(f"There is no scan backend {name!r}.", f"Choose of {', '.join(BACKENDS)}.")
+        raise BadInputError(
+            f"There is no scan backend {name!r}.", f"Choose of {', '.join(BACKENDS)}."
+        )
     if why := BACKENDS[name].reason_against(u.device):
         raise MissingDependencyError(f"The scan backend {name!r} cannot run: {why}.", 'Use "auto".')
     dtype = u.dtype
@@ -142,7 +142,9 @@ def selective_scan(
 def _check_shapes(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> None:
     """Names the first tensor whose shape does not fit; a wrong one would broadcast to nonsense."""
     if u.dim() != 3 or A.dim() != 2:
-        raise BadInputError(f"u must be (B, E, L) and A (E, N), not {tuple(u.shape)}, {tuple(A.shape)}.")
+        raise BadInputError(
+            f"u must be (B, E, L) and A (E, N), not {tuple(u.shape)}, {tuple(A.shape)}."
+        )
     batch, width, length = u.shape
     states = A.shape[1]
     wanted = {
@@ -153,4 +155,6 @@ def _check_shapes(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> 
     }
     for name, (tensor, shape) in wanted.items():
         if tuple(tensor.shape) != shape:
-            raise BadInputError(f"{name} must be {shape} beside u {tuple(u.shape)}, not {tuple(tensor.shape)}.")
+            raise BadInputError(
+                f"{name} must be {shape} beside u {tuple(u.shape)}, not {tuple(tensor.shape)}."
+            )
