@@ -101,7 +101,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint and build its network.
 
     Raises:
-        CheckpointError: names the file; it is absent, empty, truncated, damaged (its SHA-256 differs),
+        CheckpointError: names the file; it is absent, empty, truncated, damaged (SHA-256 differs),
             of another kind (a pickle is never opened), or its tensors do not fit its architecture.
     """
     path = Path(path)

@@ -1,0 +1,298 @@
+"""Segment a scan from file to file: what the command line and the worker both do."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from mambamim.catalogue import record_seconds
+from mambamim.data.picture import write_overlay
+from mambamim.data.statistics import OrganStatistics, organ_statistics, write_statistics
+from mambamim.data.volume import Volume, read_volume, write_label_map
+from mambamim.errors import BadInputError, Cancelled
+
+OUTPUT_SUFFIXES = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".mha")
+DEFAULT_MODEL = "abdomen-small"
+
+Progress = Callable[[float, str], None]
+Cancel = Callable[[], bool]
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SegmentTask:
+    """One scan to segment.
+
+    Attributes:
+        input: a volume file or a DICOM folder.
+        output: the label map to write, named with one of `OUTPUT_SUFFIXES`.
+        model: name in the catalogue, or path of a checkpoint.
+        device: as `Segmenter` takes it: "auto", "cpu", "cuda", "cuda:1", "mps".
+        runtime: as `Segmenter` takes it: "auto", "torch", "openvino", "openvino-bf16".
+        quality: "full", or "coarse" (3 mm, seconds).
+        roi: two opposite corners (R, A, S) of a box in mm; None for the whole scan.
+        organs: names of the classes wanted; None for all.
+        keep_largest: keep each organ's largest connected piece only.
+        statistics: a .csv file for the organs' volumes and intensities, None for none.
+        picture: a .png file for an overview, None for none.
+        preview: a label map file for the coarse result that is there first, None for none.
+        overwrite: do it again where `output` exists.
+    """
+
+    input: Path
+    output: Path
+    model: str = DEFAULT_MODEL
+    device: str = "auto"
+    runtime: str = "auto"
+    quality: str = "full"
+    roi: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
+    organs: tuple[str, ...] | None = None
+    keep_largest: bool = False
+    statistics: Path | None = None
+    picture: Path | None = None
+    preview: Path | None = None
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        _check_suffix("output", self.output, OUTPUT_SUFFIXES)
+        _check_suffix("preview", self.preview, OUTPUT_SUFFIXES)
+        _check_suffix("statistics", self.statistics, (".csv",))
+        _check_suffix("picture", self.picture, (".png",))
+        if self.quality not in ("full", "coarse"):
+            raise BadInputError(f"The quality '{self.quality}' is unknown.", "Use full or coarse.")
+        if self.roi is not None and (
+            np.shape(self.roi) != (2, 3) or not np.isfinite(np.asarray(self.roi, float)).all()
+        ):
+            raise BadInputError("The region of interest is not two corners (R, A, S) in mm.")
+        places = [os.path.realpath(place) for place in self.places()]
+        if len({*places, os.path.realpath(self.input)}) != len(places) + 1:
+            raise BadInputError(
+                f"{self.output.name}: an output has the place of the input or of another output.",
+                "Give every file its own name.",
+            )
+
+    def places(self) -> list[Path]:
+        """Every file that is asked for."""
+        places = (self.output, self.statistics, self.picture, self.preview)
+        return [place for place in places if place is not None]
+
+
+@dataclass(frozen=True)
+class SegmentOutcome:
+    """What became of a task.
+
+    Attributes:
+        output: the label map.
+        statistics: a row an organ, empty if skipped.
+        seconds: from reading to the last file written.
+        skipped: True if `output` was there already and nothing was done.
+        runtime: what `Segmenter.describe()` says: device, runtime, notes.
+        files: what was written, the label map last.
+    """
+
+    output: Path
+    statistics: tuple[OrganStatistics, ...] = ()
+    seconds: float = 0.0
+    skipped: bool = False
+    runtime: dict[str, Any] | None = None
+    files: tuple[Path, ...] = ()
+
+
+@runtime_checkable
+class SegmenterLike(Protocol):
+    """What `segment_file` needs of a segmenter; `mambamim.Segmenter` is one."""
+
+    labels: dict[int, str]
+
+    def describe(self) -> dict[str, Any]:
+        """Device, runtime and notes."""
+
+    def segment(
+        self,
+        volume: np.ndarray,
+        affine: np.ndarray,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+        *,
+        quality: str = "full",
+        roi: np.ndarray | None = None,
+        organs: Sequence[str] | None = None,
+        keep_largest: bool = False,
+        preview: Callable[[np.ndarray], None] | None = None,
+    ) -> np.ndarray:
+        """Labels of the shape of `volume` (D, H, W)."""
+
+
+def segment_file(
+    task: SegmentTask,
+    segmenter: SegmenterLike | Callable[[], SegmenterLike],
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+    preview: Callable[[Path], None] | None = None,
+) -> SegmentOutcome:
+    """Read, segment and write one scan; on failure or cancel none of its files is left behind.
+
+    Args:
+        task: what to do.
+        segmenter: one, or a function that gives one, called once the input has been read: bad input
+            is told before a network is loaded.
+        progress: told the fraction done (0..1) and what is being done.
+        cancel: asked now and then; True stops the work.
+        preview: told the path of the coarse result once it is there, if `task.preview` is set.
+
+    Raises:
+        BadInputError: the input cannot be read, or a place cannot be written to.
+        Cancelled: `cancel` said so.
+    """
+    started = time.monotonic()
+    report, stop = progress or (lambda fraction, message: None), cancel or (lambda: False)
+    if task.output.is_file() and not task.overwrite:
+        report(1.0, "exists already")
+        return SegmentOutcome(task.output, skipped=True)
+    report(0.0, "reading")
+    volume = read_volume(task.input)
+    for place in task.places():
+        check_writable(place)
+    _stop_if(stop)
+    ready = segmenter if isinstance(segmenter, SegmenterLike) else segmenter()
+    names = _wanted(ready.labels, task.organs)
+    with _nothing_left(task) as written:
+        labels = ready.segment(
+            volume.array,
+            volume.affine,
+            lambda fraction, message: report(0.03 + 0.9 * fraction, message),
+            stop,
+            quality=task.quality,
+            roi=None if task.roi is None else np.asarray(task.roi, np.float64),
+            organs=None if task.organs is None else list(task.organs),
+            keep_largest=task.keep_largest,
+            preview=_preview_writer(task, volume, names, written, preview),
+        )
+        rows = organ_statistics(volume.array, labels, volume.affine, names)
+        _write(task, volume, labels, names, rows, written, report, stop)
+    seconds = time.monotonic() - started
+    described = dict(ready.describe())
+    if task.quality == "full" and task.roi is None and Path(task.model).name == task.model:
+        record_seconds(task.model, _machine(described), seconds)
+    report(1.0, "done")
+    return SegmentOutcome(task.output, tuple(rows), seconds, False, described, tuple(written))
+
+
+def check_writable(place: Path) -> None:
+    """Find out before the long work whether a file can be written at `place`.
+
+    Raises:
+        BadInputError: `place` is a folder, or its folder cannot be made or written to.
+    """
+    if place.is_dir():
+        raise BadInputError(f"{place.name} is a folder; a file is to be written there.")
+    folder = next(parent for parent in place.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        raise BadInputError(
+            f"{place.name} cannot be written: {error.strerror or type(error).__name__}.",
+            "Choose another place with --output.",
+        ) from error
+
+
+def _write(
+    task: SegmentTask,
+    volume: Volume,
+    labels: np.ndarray,
+    names: dict[int, str],
+    rows: list[OrganStatistics],
+    written: list[Path],
+    report: Progress,
+    stop: Cancel,
+) -> None:
+    """Write what was asked for, the label map last: where it exists, the task is done."""
+    _stop_if(stop)
+    report(0.94, "writing")
+    if task.statistics is not None:
+        with _claim(task.statistics, written):
+            write_statistics(task.statistics, rows)
+    if task.picture is not None:
+        with _claim(task.picture, written):
+            write_overlay(task.picture, volume.array, labels, volume.affine, names)
+    _stop_if(stop)
+    with _claim(task.output, written):
+        write_label_map(task.output, labels, volume, names)
+
+
+def _preview_writer(
+    task: SegmentTask,
+    volume: Volume,
+    names: dict[int, str],
+    written: list[Path],
+    tell: Callable[[Path], None] | None,
+) -> Callable[[np.ndarray], None] | None:
+    if task.preview is None:
+        return None
+    place = task.preview
+
+    def write(labels: np.ndarray) -> None:
+        with _claim(place, written):
+            write_label_map(place, labels, volume, names)
+        if tell is not None:
+            tell(place)
+
+    return write
+
+
+@contextlib.contextmanager
+def _claim(place: Path, written: list[Path]) -> Iterator[None]:
+    """Make the folder of `place`, and note `place` as written once the block is through."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInputError(
+            f"The folder of {place.name} cannot be made: {error.strerror}.",
+            "Choose another place with --output.",
+        ) from error
+    yield
+    written.append(place)
+
+
+@contextlib.contextmanager
+def _nothing_left(task: SegmentTask) -> Iterator[list[Path]]:
+    """Collect what is written; on any failure remove what was not there before."""
+    there = {place for place in task.places() if place.exists()}
+    written: list[Path] = []
+    try:
+        yield written
+    except BaseException:  # Ctrl-C included
+        for place in written:
+            if place not in there:
+                place.unlink(missing_ok=True)
+        raise
+
+
+def _check_suffix(what: str, place: Path | None, suffixes: tuple[str, ...]) -> None:
+    if place is not None and not place.name.lower().endswith(suffixes):
+        raise BadInputError(
+            f"The {what} file {place.name} has no known suffix.", f"Use {' or '.join(suffixes)}."
+        )
+
+
+def _wanted(labels: dict[int, str], organs: tuple[str, ...] | None) -> dict[int, str]:
+    return {value: name for value, name in labels.items() if organs is None or name in organs}
+
+
+def _stop_if(stop: Cancel) -> None:
+    if stop():
+        raise Cancelled()
+
+
+def _machine(described: dict[str, Any]) -> str:
+    return " ".join(str(described[key]) for key in ("device", "runtime") if described.get(key))
