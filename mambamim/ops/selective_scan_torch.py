@@ -1,12 +1,12 @@
 """The selective scan in plain torch, fast on CPUs and lean in memory.
 
 Letters, as in the Mamba paper: u input, delta step size, A decay, B and C input and output weights,
-h state. The sequence is cut into chunks. Inside a chunk all work that is parallel in L (exponentials,
+h state. The sequence is cut into chunks. Inside a chunk all that is parallel in L (exponentials,
 outer products, sums over N) is one vectorised operation each; only h_t = a_t h_{t-1} + b_t is
 sequential. The backward pass keeps the states at chunk borders alone and computes the others again,
-so memory stays at a few times the input at any length: L (B E) for the input against L / CHUNK
-(B N E) for the borders. States are laid out (N, E), E innermost, so that the sums over N are products
-of a row with a matrix.
+so memory stays at a few times the input at any length: L (B E) for the input, L / CHUNK (B N E) for
+the borders. States are laid out (N, E), E innermost, so that sums over N are products of a row with
+a matrix.
 """
 
 from __future__ import annotations

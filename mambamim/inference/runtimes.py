@@ -1,0 +1,115 @@
+"""What runs the network on windows: torch on any device (OpenVINO has a file of its own)."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from mambamim.errors import BadInputError, Cancelled
+from mambamim.inference.report import Cancel
+
+logger = logging.getLogger(__name__)
+
+
+class Runtime(Protocol):
+    """Runs a network on windows."""
+
+    name: str
+    device: torch.device
+
+    def __call__(self, windows: Tensor, cancel: Cancel) -> Tensor:
+        """Scores (B, C, D, H, W) in float32 of windows (B, 1, D, H, W); raises Cancelled."""
+        ...
+
+    def batch_size(self, window: Tensor, cancel: Cancel) -> int:
+        """How many windows like `window` (1, 1, D, H, W) to give at once."""
+        ...
+
+
+class TorchRuntime:
+    """The network in torch: float32 on the CPU and on Apple's GPU, bfloat16 on CUDA.
+
+    Attributes:
+        name: "torch".
+        device: where it runs.
+    """
+
+    name = "torch"
+
+    def __init__(self, model: nn.Module, device: torch.device) -> None:
+        self.device = device
+        # Channels last is what the CPU's and the tensor cores' convolutions want.
+        self.model = model.eval().to(device).to(memory_format=torch.channels_last_3d)
+
+    def __call__(self, windows: Tensor, cancel: Cancel) -> Tensor:
+        """Scores of windows; `cancel` is asked before every layer, for windows may take seconds."""
+        windows = windows.to(self.device).contiguous(memory_format=torch.channels_last_3d)
+        with torch.inference_mode(), self._precision(), _stops(self.model, cancel):
+            return self.model(windows).float()  # type: ignore[no-any-return]
+
+    def _precision(self) -> contextlib.AbstractContextManager[None]:
+        if self.device.type == "cuda":
+            return torch.autocast("cuda", torch.bfloat16)
+        return contextlib.nullcontext()
+
+    def batch_size(self, window: Tensor, cancel: Cancel) -> int:
+        """From free memory: half of it, measured with one window. CPUs gain nothing above one."""
+        if self.device.type != "cuda":
+            return 1
+        torch.cuda.reset_peak_memory_stats(self.device)
+        before = torch.cuda.memory_allocated(self.device)
+        self(window, cancel)
+        used = torch.cuda.max_memory_allocated(self.device) - before
+        free, _ = torch.cuda.mem_get_info(self.device)
+        return int(max(1, min(8, 0.5 * free / max(used, 1))))
+
+
+@contextlib.contextmanager
+def _stops(model: nn.Module, cancel: Cancel) -> Iterator[None]:
+    """Makes every layer of `model` ask `cancel` first."""
+
+    def ask(*_: object) -> None:
+        if cancel():
+            raise Cancelled()
+
+    hooks = [
+        layer.register_forward_pre_hook(ask)
+        for layer in model.modules()
+        if not next(layer.children(), None)
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def choose_device(asked: str) -> torch.device:
+    """The torch device for "auto", "cpu", "cuda", "cuda:N" or "mps".
+
+    Raises:
+        BadInputError: the device is not one of these or not there.
+    """
+    if asked == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(asked)
+    except RuntimeError as error:
+        raise BadInputError(
+            f"There is no device {asked!r}.", "Use auto, cpu, cuda or mps."
+        ) from error
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not present.get(device.type, False):
+        raise BadInputError(f"The device {asked!r} is not on this computer.", "Use auto or cpu.")
+    return device
