@@ -21,6 +21,7 @@ FORMAT_VERSION = 1
 HEADER_KEY = "mambamim"
 LARGEST_JSON = 32 * 1024 * 1024  # bytes; a network of thousands of tensors needs well under one MiB
 
+_PICKLES = (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _HINT_DAMAGED = "Copy or download the file again."
 _HINT_FOREIGN = (
     "Give a .safetensors file written by mambamim; weights in a .pth, .pt or .zip file go through "
@@ -140,11 +141,11 @@ def split_safetensors(start: bytes, file_size: int, where: str) -> tuple[dict[st
     """
     if file_size == 0:
         raise CheckpointError(f"{where} is empty.", _HINT_DAMAGED)
-    if start[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
-        raise CheckpointError(f"{where} is a pickle or zip file, never loaded.", _HINT_FOREIGN)
     length = struct.unpack("<Q", start[:8])[0] if len(start) >= 8 else 0
     if not 2 <= length <= LARGEST_JSON or start[8:9] not in (b"{", b""):
-        raise CheckpointError(f"{where} is not a checkpoint (safetensors).", _HINT_FOREIGN)
+        # A length may by chance begin as a pickle does, so this is looked at only now.
+        kind = "a pickle or zip file, never loaded" if start[:2] in _PICKLES else "no checkpoint"
+        raise CheckpointError(f"{where} is {kind}.", _HINT_FOREIGN)
     if 8 + length > file_size:
         raise CheckpointError(f"{where} is truncated: it ends inside its header.", _HINT_DAMAGED)
     try:

@@ -159,12 +159,12 @@ def check_fields(data: dict[str, Any]) -> dict[str, Any]:
     """
     checked = {field: _RULES[field](field, value) for field, value in data.items()}
     classes = checked["architecture"]["num_classes"]
+    if checked.get("kind", KINDS[0]) == "segmentation" and not checked["labels"]:
+        raise MisfitError("labels", "must name at least one class")
     for value in checked["labels"]:
         if not 1 <= value < classes:
             raise MisfitError("labels", f"has the value {value}, not in 1..{classes - 1}")
     for name in checked.get("terms", {}):
         if name not in checked["labels"].values():
             raise MisfitError("terms", f"describes '{name}', which is no label")
-    if checked.get("kind", KINDS[0]) == "segmentation" and not checked["labels"]:
-        raise MisfitError("labels", "must name at least one class")
     return checked
