@@ -29,8 +29,8 @@ def body_box(volume: Tensor, margin: int = 4) -> Box | None:
     parts, count = ndimage.label(dense)
     if count == 0:
         return None
-    largest = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
-    found = ndimage.find_objects(parts == largest)[0]
+    largest = int(np.argmax(np.bincount(parts.ravel())[1:]))
+    found = ndimage.find_objects(parts)[largest]
     sides = zip(found, volume.shape, strict=True)
     box = [slice(max(0, s.start * 4 - margin), min(n, s.stop * 4 + margin)) for s, n in sides]
     return (box[0], box[1], box[2])
