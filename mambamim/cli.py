@@ -59,13 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def entry() -> None:
-    """What the `mambamim` script calls."""
+    """What the `mambamim` script calls; being told to end is treated as Ctrl-C."""
+    signal.signal(signal.SIGTERM, _stop)
     sys.exit(main())
 
 
 def _run(verb: str, arguments: list[str], debug: bool) -> int:
     try:
-        signal.signal(signal.SIGTERM, _stop)
         command = importlib.import_module(f"mambamim.commands.{verb}")
         return int(command.main(arguments))
     except SystemExit as error:  # the argument parser's: 0 after --help, 2 for a usage error

@@ -168,9 +168,9 @@ class Source:
 
 def make_task(arguments: Arguments, case: Case, several: bool) -> SegmentTask:
     """The task of one scan."""
-    from mambamim.inference.task import SegmentTask
+    from mambamim.inference.task import SegmentTask, stem_of
 
-    stem = _stem(case.output)
+    stem = stem_of(case.output)
     corners = None
     if arguments.roi is not None:
         r1, a1, s1, r2, a2, s2 = arguments.roi
@@ -220,10 +220,3 @@ def _place(asked: Path | None, output: Path, name: str, several: bool) -> Path |
     if asked == BESIDE:
         return output.with_name(name)
     return asked / name if several or asked.is_dir() else asked
-
-
-def _stem(path: Path) -> str:
-    for suffix in (".nii.gz", ".seg.nrrd"):
-        if path.name.lower().endswith(suffix):
-            return path.name[: -len(suffix)]
-    return path.stem

@@ -86,6 +86,18 @@ class SegmentTask:
         return [place for place in places if place is not None]
 
 
+def stem_of(path: Path) -> str:
+    """A label map's name without its suffix, of which .nii.gz and .seg.nrrd are one."""
+    suffix = next(end for end in (*OUTPUT_SUFFIXES, path.suffix) if path.name.lower().endswith(end))
+    return path.name[: len(path.name) - len(suffix)]
+
+
+def side_files(label_map: Path) -> tuple[Path, Path]:
+    """The names and the colour table that `write_label_map` puts beside a plain label map."""
+    stem = stem_of(label_map)
+    return label_map.with_name(f"{stem}.labels.json"), label_map.with_name(f"{stem}.ctbl")
+
+
 @dataclass(frozen=True)
 class SegmentOutcome:
     """What became of a task.
@@ -220,14 +232,14 @@ def _write(
     _stop_if(stop)
     report(0.94, "writing")
     if task.statistics is not None:
-        with _claim(task.statistics, written):
-            write_statistics(task.statistics, rows)
+        write_statistics(task.statistics, rows)
+        written.append(task.statistics)
     if task.picture is not None:
-        with _claim(task.picture, written):
-            write_overlay(task.picture, volume.array, labels, volume.affine, names)
+        write_overlay(task.picture, volume.array, labels, volume.affine, names)
+        written.append(task.picture)
     _stop_if(stop)
-    with _claim(task.output, written):
-        write_label_map(task.output, labels, volume, names)
+    write_label_map(task.output, labels, volume, names)
+    written.append(task.output)
 
 
 def _preview_writer(
@@ -242,26 +254,12 @@ def _preview_writer(
     place = task.preview
 
     def write(labels: np.ndarray) -> None:
-        with _claim(place, written):
-            write_label_map(place, labels, volume, names)
+        write_label_map(place, labels, volume, names)
+        written.append(place)
         if tell is not None:
             tell(place)
 
     return write
-
-
-@contextlib.contextmanager
-def _claim(place: Path, written: list[Path]) -> Iterator[None]:
-    """Make the folder of `place`, and note `place` as written once the block is through."""
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInputError(
-            f"The folder of {place.name} cannot be made: {error.strerror}.",
-            "Choose another place with --output.",
-        ) from error
-    yield
-    written.append(place)
 
 
 @contextlib.contextmanager
@@ -274,7 +272,8 @@ def _nothing_left(task: SegmentTask) -> Iterator[list[Path]]:
     except BaseException:  # Ctrl-C included
         for place in written:
             if place not in there:
-                place.unlink(missing_ok=True)
+                for file in (place, *side_files(place)):
+                    file.unlink(missing_ok=True)
         raise
 
 
