@@ -1,0 +1,128 @@
+"""NIfTI files to arrays and back."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import IO, Any, cast
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
+
+from mambamim.data.grid import Grid, check_affine, check_shape
+from mambamim.errors import BadInputError
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_NIFTI2_SIZE = 540
+_BEST_DEFLATE = 1100  # no gzip file holds more than this many bytes a byte
+_BLOCK = 1 << 20
+
+
+def read_nifti(path: Path) -> tuple[np.ndarray, Grid]:
+    """Read a .nii or .nii.gz file to its end.
+
+    Returns:
+        The array (I, J, K), slope and intercept applied (integers stay integers where there are
+        none, otherwise float32), and its grid.
+
+    Raises:
+        BadInputError: not a NIfTI file, cut short, damaged, not one 3D volume, complex or RGB,
+            or without a usable affine.
+    """
+    with _open(path) as stream:
+        try:
+            image = _image_class(stream).from_file_map(
+                {"image": nib.FileHolder(fileobj=cast(io.IOBase, stream))}, mmap=False
+            )
+            header = cast(nib.Nifti1Header, image.header)
+            grid = Grid.from_nifti(header, tuple(int(size) for size in header.get_data_shape()))
+        except (ImageFileError, HeaderDataError, WrapStructError, ValueError) as error:
+            raise BadInputError(
+                f"{path.name} is not a NIfTI file.",
+                "Give a NIfTI, NRRD or MHA file or a DICOM folder.",
+            ) from error
+        except (EOFError, OSError, zlib.error, struct.error) as error:
+            raise _cut(path) from error
+        check_shape(grid.shape, path.name)
+        check_affine(grid.affine, path.name)
+        _check_size(path, header)
+        try:
+            array = _pixels(image, path.name)
+            while stream.read(_BLOCK):  # to the end: gzip compares its checksum only there
+                pass
+        except (EOFError, OSError, ValueError, zlib.error, struct.error) as error:
+            raise _cut(path) from error
+    return array.reshape(array.shape[:3]), grid
+
+
+def write_nifti(stream: IO[bytes], labels: np.ndarray, grid: Grid, compress: bool) -> None:
+    """Write integer labels (I, J, K) on a grid, as NIfTI-2 if the grid came from there.
+
+    Args:
+        stream: open for writing bytes.
+        labels: integers, written in their own type without scaling.
+        grid: where they lie.
+        compress: with gzip; no time and no name is stored, so equal labels give equal bytes.
+    """
+    header = grid.nifti_header()
+    header.set_data_dtype(labels.dtype)
+    header.set_intent("label")
+    kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
+    shape = grid.shape if grid.nifti is not None else labels.shape
+    image = kind(labels.reshape(shape, order="A"), None, header=header)
+    if not compress:
+        image.to_stream(cast(io.IOBase, stream))
+        return
+    with gzip.GzipFile("", "wb", compresslevel=5, fileobj=stream, mtime=0) as packed:
+        image.to_stream(packed)
+
+
+def _open(path: Path) -> IO[bytes]:
+    """Open by content, not by name: a .nii that is packed is read all the same."""
+    with path.open("rb") as stream:
+        packed = stream.read(2) == _GZIP_MAGIC
+    return cast(IO[bytes], gzip.open(path, "rb")) if packed else path.open("rb")
+
+
+def _image_class(stream: IO[bytes]) -> type[nib.Nifti1Image]:
+    start = stream.read(4)
+    stream.seek(0)
+    sizes = {int.from_bytes(start, "little"), int.from_bytes(start, "big")}
+    return nib.Nifti2Image if _NIFTI2_SIZE in sizes else nib.Nifti1Image
+
+
+def _check_size(path: Path, header: nib.Nifti1Header) -> None:
+    """Refuse a header that promises more than the file can hold, before memory is asked for."""
+    shape = [int(size) for size in header.get_data_shape()]
+    promised = int(np.prod(shape, dtype=object)) * header.get_data_dtype().itemsize
+    if promised > _BEST_DEFLATE * path.stat().st_size:
+        raise _cut(path)
+
+
+def _pixels(image: nib.Nifti1Image, where: str) -> np.ndarray:
+    proxy: Any = image.dataobj
+    stored = proxy.dtype
+    if stored.kind not in "biuf":
+        what = "complex numbers" if stored.kind == "c" else "colours"
+        raise BadInputError(
+            f"{where} holds {what}, not HU.", "Give a CT with one real number a voxel."
+        )
+    array = proxy.get_unscaled()
+    if (proxy.slope, proxy.inter) == (1.0, 0.0):
+        return array
+    scaled = array.astype(np.float32)
+    scaled *= np.float32(proxy.slope)
+    scaled += np.float32(proxy.inter)
+    return scaled
+
+
+def _cut(path: Path) -> BadInputError:
+    return BadInputError(
+        f"{path.name} is damaged or cut short.", "Copy, download or export the file again."
+    )
