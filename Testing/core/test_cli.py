@@ -177,16 +177,17 @@ def test_every_failure_is_one_plain_sentence_and_its_exit_code(
     fake.fault = fault
     out = tmp_path / "out.nii.gz"
     assert segment(checkpoint, scans / "a.nii.gz", "-o", out) == code
-    said = capsys.readouterr().err.split("\r")[-1].strip()
+    said = capsys.readouterr().err.strip()
     assert words in said
     assert "Traceback" not in said
     assert len(said.splitlines()) == 1
     assert list(tmp_path.iterdir()) == [scans]
 
 
-def test_cancelling_ends_a_batch(fake, checkpoint, scans, tmp_path):
+def test_cancelling_ends_a_batch(fake, checkpoint, scans, tmp_path, capsys):
     fake.fault = KeyboardInterrupt()
     assert segment(checkpoint, scans, "-o", tmp_path / "out") == 3
+    assert "0 of 2 scans" in capsys.readouterr().err
 
 
 def test_debug_shows_where(fake, checkpoint, scans, tmp_path, capsys):

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _labels(path: Path | None, done: Conversion) -> dict[int, str]:
-    classes = int(done.model.architecture["num_classes"])  # type: ignore[index, union-attr]
+    classes = int(done.model.architecture["num_classes"])  # type: ignore[index]
     if not done.whole:
         if path is not None:
             raise BadInputError("--labels is for whole networks; this file holds an encoder only.")

@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 from jsonargparse import ArgumentParser
 
+from mambamim.inference.segment_task import DEFAULT_MODEL, SegmentTask
+
 DEFAULT_SEED = 2024  # not among the seeds of any training
 
 
@@ -22,7 +24,7 @@ def make_parser() -> ArgumentParser:
     add = parser.add_argument
     add("--out", type=Path, default=Path("demo"), metavar="DIR", help="where the files go")
     add("--seed", type=int, default=DEFAULT_SEED, help="another number, another patient")
-    add("--model", type=str, default="abdomen-small", help="name (`mambamim models`) or checkpoint")
+    add("--model", type=str, default=DEFAULT_MODEL, help="name (`mambamim models`) or checkpoint")
     add("--device", type=str, default="auto", help="auto, cpu, cuda, cuda:1, ... or mps")
     add(
         "--runtime",
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     from mambamim.commands.segment import Source, segment_one
     from mambamim.data.phantom import make_phantom
     from mambamim.data.volume import read_volume
-    from mambamim.inference.task import SegmentTask, check_writable
+    from mambamim.inference.task import check_writable
 
     task = SegmentTask(
         input=asked.out / "ct.nii.gz",

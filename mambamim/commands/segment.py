@@ -15,9 +15,10 @@ from mambamim.catalogue import resolve_model
 from mambamim.cli import plain_error
 from mambamim.errors import BadInputError, Cancelled
 from mambamim.inference.batch import Case, plan_batch
+from mambamim.inference.segment_task import DEFAULT_MODEL, SegmentTask, stem_of
 
 if TYPE_CHECKING:
-    from mambamim.inference.task import SegmenterLike, SegmentTask
+    from mambamim.inference.task import SegmenterLike
 
 BESIDE = Path("<beside the output>")  # what --statistics and --picture mean without a path
 
@@ -65,7 +66,7 @@ def make_parser() -> ArgumentParser:
         help="label map to write (.nii.gz, .nii, .nrrd, .mha; .seg.nrrd with names and colours) or "
         "a folder for several scans",
     )
-    add("--model", type=str, default="abdomen-small", help="name (`mambamim models`) or checkpoint")
+    add("--model", type=str, default=DEFAULT_MODEL, help="name (`mambamim models`) or checkpoint")
     add("--device", type=str, default="auto", help="auto, cpu, cuda, cuda:1, ... or mps")
     add(
         "--runtime",
@@ -132,9 +133,14 @@ def run(arguments: Arguments) -> int:
         name = f"[{number}/{len(cases)}] {case.input.name}" if several else case.input.name
         try:
             skipped += segment_one(make_task(arguments, case, several), source, name)
+        except (KeyboardInterrupt, Cancelled) as error:
+            kept = (
+                f"; {number - 1} of {len(cases)} scans were gone through, the same command goes on"
+            )
+            raise Cancelled(f"Cancelled{kept if several else '; nothing was written'}.") from error
         except Exception as error:
             plain = plain_error(error)
-            if not several or isinstance(plain, Cancelled) or source.failed:
+            if not several or source.failed:
                 raise
             faults.append(f"{case.input.name}: {plain}")
             sys.stderr.write(f"{name}: {plain}\n")
@@ -168,8 +174,6 @@ class Source:
 
 def make_task(arguments: Arguments, case: Case, several: bool) -> SegmentTask:
     """The task of one scan."""
-    from mambamim.inference.task import SegmentTask, stem_of
-
     stem = stem_of(case.output)
     corners = None
     if arguments.roi is not None:
@@ -199,7 +203,9 @@ def segment_one(task: SegmentTask, source: Callable[[], SegmenterLike], name: st
     from mambamim.inference.task import segment_file
 
     form = "{desc}: {percentage:3.0f}% |{bar:24}| {postfix}, {remaining} left"
-    with tqdm(total=1.0, desc=name, bar_format=form, file=sys.stderr, leave=False) as bar:
+    with tqdm(
+        total=1.0, desc=name, bar_format=form, file=sys.stderr, leave=False, disable=None
+    ) as bar:
 
         def report(fraction: float, message: str) -> None:
             bar.set_postfix_str(message, refresh=False)

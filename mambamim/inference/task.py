@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,83 +17,12 @@ from mambamim.data.picture import write_overlay
 from mambamim.data.statistics import OrganStatistics, organ_statistics, write_statistics
 from mambamim.data.volume import Volume, read_volume, write_label_map
 from mambamim.errors import BadInputError, Cancelled
+from mambamim.inference.segment_task import SegmentTask, side_files
 
-OUTPUT_SUFFIXES = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".mha")
-DEFAULT_MODEL = "abdomen-small"
+__all__ = ["SegmentOutcome", "SegmentTask", "SegmenterLike", "check_writable", "segment_file"]
 
 Progress = Callable[[float, str], None]
 Cancel = Callable[[], bool]
-_LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class SegmentTask:
-    """One scan to segment.
-
-    Attributes:
-        input: a volume file or a DICOM folder.
-        output: the label map to write, named with one of `OUTPUT_SUFFIXES`.
-        model: name in the catalogue, or path of a checkpoint.
-        device: as `Segmenter` takes it: "auto", "cpu", "cuda", "cuda:1", "mps".
-        runtime: as `Segmenter` takes it: "auto", "torch", "openvino", "openvino-bf16".
-        quality: "full", or "coarse" (3 mm, seconds).
-        roi: two opposite corners (R, A, S) of a box in mm; None for the whole scan.
-        organs: names of the classes wanted; None for all.
-        keep_largest: keep each organ's largest connected piece only.
-        statistics: a .csv file for the organs' volumes and intensities, None for none.
-        picture: a .png file for an overview, None for none.
-        preview: a label map file for the coarse result that is there first, None for none.
-        overwrite: do it again where `output` exists.
-    """
-
-    input: Path
-    output: Path
-    model: str = DEFAULT_MODEL
-    device: str = "auto"
-    runtime: str = "auto"
-    quality: str = "full"
-    roi: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
-    organs: tuple[str, ...] | None = None
-    keep_largest: bool = False
-    statistics: Path | None = None
-    picture: Path | None = None
-    preview: Path | None = None
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        _check_suffix("output", self.output, OUTPUT_SUFFIXES)
-        _check_suffix("preview", self.preview, OUTPUT_SUFFIXES)
-        _check_suffix("statistics", self.statistics, (".csv",))
-        _check_suffix("picture", self.picture, (".png",))
-        if self.quality not in ("full", "coarse"):
-            raise BadInputError(f"The quality '{self.quality}' is unknown.", "Use full or coarse.")
-        if self.roi is not None and (
-            np.shape(self.roi) != (2, 3) or not np.isfinite(np.asarray(self.roi, float)).all()
-        ):
-            raise BadInputError("The region of interest is not two corners (R, A, S) in mm.")
-        places = [os.path.realpath(place) for place in self.places()]
-        if len({*places, os.path.realpath(self.input)}) != len(places) + 1:
-            raise BadInputError(
-                f"{self.output.name}: an output has the place of the input or of another output.",
-                "Give every file its own name.",
-            )
-
-    def places(self) -> list[Path]:
-        """Every file that is asked for."""
-        places = (self.output, self.statistics, self.picture, self.preview)
-        return [place for place in places if place is not None]
-
-
-def stem_of(path: Path) -> str:
-    """A label map's name without its suffix, of which .nii.gz and .seg.nrrd are one."""
-    suffix = next(end for end in (*OUTPUT_SUFFIXES, path.suffix) if path.name.lower().endswith(end))
-    return path.name[: len(path.name) - len(suffix)]
-
-
-def side_files(label_map: Path) -> tuple[Path, Path]:
-    """The names and the colour table that `write_label_map` puts beside a plain label map."""
-    stem = stem_of(label_map)
-    return label_map.with_name(f"{stem}.labels.json"), label_map.with_name(f"{stem}.ctbl")
 
 
 @dataclass(frozen=True)
@@ -275,13 +202,6 @@ def _nothing_left(task: SegmentTask) -> Iterator[list[Path]]:
                 for file in (place, *side_files(place)):
                     file.unlink(missing_ok=True)
         raise
-
-
-def _check_suffix(what: str, place: Path | None, suffixes: tuple[str, ...]) -> None:
-    if place is not None and not place.name.lower().endswith(suffixes):
-        raise BadInputError(
-            f"The {what} file {place.name} has no known suffix.", f"Use {' or '.join(suffixes)}."
-        )
 
 
 def _wanted(labels: dict[int, str], organs: tuple[str, ...] | None) -> dict[int, str]:

@@ -209,6 +209,46 @@ def test_a_task_that_makes_no_sense_is_refused(fields):
         SegmentTask(**{"input": Path("ct.nii.gz"), "output": Path("organs.nii.gz"), **fields})
 
 
+def test_a_task_is_made_of_a_jobs_parameters():
+    task = SegmentTask.from_parameters(
+        {
+            "input": "ct.nii.gz",
+            "output": "o.nrrd",
+            "roi": [[0, 0, 0], [1, 2, 3]],
+            "organs": ["liver"],
+            "statistics": None,
+            "overwrite": True,
+        }
+    )
+    assert task == SegmentTask(
+        Path("ct.nii.gz"),
+        Path("o.nrrd"),
+        roi=((0, 0, 0), (1, 2, 3)),
+        organs=("liver",),
+        overwrite=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("input", None),
+        ("input", 7),
+        ("output", ""),
+        ("model", None),
+        ("overwrite", "yes"),
+        ("organs", "liver"),
+        ("roi", [1, 2, 3, 4, 5, 6]),
+        ("roi", [["a", 0, 0], [1, 2, 3]]),
+        ("unheard_of", 1),
+    ],
+)
+def test_a_parameter_that_does_not_fit_is_named(name, value):
+    parameters = {"input": "ct.nii.gz", "output": "o.nrrd", name: value}
+    with pytest.raises(BadInputError, match=f"'{name}'"):
+        SegmentTask.from_parameters(parameters)
+
+
 def make_batch(root: Path) -> Path:
     root.mkdir()
     for name in ("b.nii.gz", "a.nrrd", "c.mhd", "notes.txt", ".hidden.nii.gz"):
