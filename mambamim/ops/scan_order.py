@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,39 +43,39 @@ def scan_order(kind: str, shape: tuple[int, int, int], seed: int = 0) -> Tensor:
     sides = tuple(int(side) for side in shape)
     if len(sides) != 3 or min(sides) < 1:
         raise BadInputError(f"A scan order needs three sides of at least 1, not {tuple(shape)}.")
-    # A copy: the cached one must survive callers that write into theirs.
-    return _order(kind, (sides[0], sides[1], sides[2]), seed if kind == "shuffle" else 0).clone()
+    order = _order(kind, (sides[0], sides[1], sides[2]), seed if kind == "shuffle" else 0)
+    return torch.tensor(order)  # a copy: the cached one must survive callers that write into theirs
 
 
 @functools.lru_cache(maxsize=64)
-def _order(kind: str, shape: Vector, seed: int) -> Tensor:
-    with torch.inference_mode(False):  # an inference tensor in the cache would break training
-        length = shape[0] * shape[1] * shape[2]
-        if kind == "raster":
-            return torch.arange(length)
-        if kind == "zigzag":
-            return _zigzag(shape)
-        if kind == "hilbert":
-            return _hilbert(shape)
-        return torch.randperm(length, generator=torch.Generator().manual_seed(seed))
+def _order(kind: str, shape: Vector, seed: int) -> np.ndarray:
+    """In numpy: a traced or exported network then holds the order as a constant."""
+    length = shape[0] * shape[1] * shape[2]
+    if kind == "raster":
+        return np.arange(length, dtype=np.int64)
+    if kind == "zigzag":
+        return _zigzag(shape)
+    if kind == "hilbert":
+        return _hilbert(shape)
+    return np.random.default_rng(seed).permutation(length).astype(np.int64)
 
 
-def _zigzag(shape: Vector) -> Tensor:
+def _zigzag(shape: Vector) -> np.ndarray:
     """Back and forth along W in every row; every other slice from its end to its start."""
     depth, height, width = shape
-    rows = torch.arange(height * width).reshape(height, width)
-    rows[1::2] = rows[1::2].flip(1)
-    path = rows.flatten()
-    slices = [path if i % 2 == 0 else path.flip(0) for i in range(depth)]
-    return torch.cat([one + i * height * width for i, one in enumerate(slices)])
+    rows = np.arange(height * width, dtype=np.int64).reshape(height, width)
+    rows[1::2] = rows[1::2, ::-1].copy()
+    path = rows.ravel()
+    slices = [path if i % 2 == 0 else path[::-1] for i in range(depth)]
+    return np.concatenate([one + i * height * width for i, one in enumerate(slices)])
 
 
-def _hilbert(shape: Vector) -> Tensor:
+def _hilbert(shape: Vector) -> np.ndarray:
     """A generalised Hilbert curve, its longest side first."""
     axes = sorted(range(3), key=lambda axis: -shape[axis])
-    edges = [tuple(shape[axis] if i == axis else 0 for i in range(3)) for axis in axes]
-    points = torch.tensor(list(_walk((0, 0, 0), *edges)))  # type: ignore[arg-type]
-    return (points[:, 0] * shape[1] + points[:, 1]) * shape[2] + points[:, 2]
+    a, b, c = (tuple(shape[axis] if i == axis else 0 for i in range(3)) for axis in axes)
+    points = np.array(list(_walk((0, 0, 0), a, b, c)), dtype=np.int64)  # type: ignore[arg-type]
+    return np.ravel_multi_index(tuple(points.T), shape).astype(np.int64)
 
 
 def _walk(start: Vector, a: Vector, b: Vector, c: Vector) -> Iterator[Vector]:

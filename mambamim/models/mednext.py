@@ -1,0 +1,71 @@
+"""Convolutional parts of the encoders: channels-first LayerNorm, MedNeXt block, residual block."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ChannelNorm(nn.Module):
+    """LayerNorm over the channels of each voxel: biased variance, then scale and shift.
+
+    It looks at one voxel alone, so its result depends neither on the window's size nor on masked
+    voxels elsewhere.
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, D, H, W) -> (B, C, D, H, W)."""
+        dtype = x.dtype
+        if dtype in (torch.float16, torch.bfloat16):
+            x = x.float()  # squares of half-precision activations overflow or lose all digits
+        centred = x - x.mean(1, keepdim=True)
+        scale = torch.rsqrt(centred.square().mean(1, keepdim=True) + self.eps)
+        weight, bias = self.weight[:, None, None, None], self.bias[:, None, None, None]
+        return torch.addcmul(bias, centred * scale, weight).to(dtype)
+
+
+class MedNeXtBlock(nn.Module):
+    """x + conv3(gelu(conv2(norm(conv1(x))))): depthwise 3x3x3, then a 1x1x1 bottleneck outwards."""
+
+    def __init__(self, channels: int, expansion: int, kernel_size: int = 3) -> None:
+        super().__init__()
+        inner = channels * expansion
+        padding = kernel_size // 2
+        self.conv1 = nn.Conv3d(channels, channels, kernel_size, padding=padding, groups=channels)
+        self.norm = ChannelNorm(channels)
+        self.conv2 = nn.Conv3d(channels, inner, 1)
+        self.conv3 = nn.Conv3d(inner, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, D, H, W) -> (B, C, D, H, W)."""
+        return x + self.conv3(F.gelu(self.conv2(self.norm(self.conv1(x)))))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3x3 convolutions with ChannelNorm; a 1x1x1 one on the shortcut if channels change."""
+
+    def __init__(self, in_channels: int, out_channels: int, slope: float = 0.01) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv3d(in_channels, out_channels, 3, padding=1)
+        self.norm1 = ChannelNorm(out_channels)
+        self.conv2 = nn.Conv3d(out_channels, out_channels, 3, padding=1)
+        self.norm2 = ChannelNorm(out_channels)
+        self.slope = slope
+        self.projects = in_channels != out_channels
+        if self.projects:
+            self.conv3 = nn.Conv3d(in_channels, out_channels, 1)
+            self.norm3 = ChannelNorm(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C_in, D, H, W) -> (B, C_out, D, H, W)."""
+        inner = F.leaky_relu(self.norm1(self.conv1(x)), self.slope)
+        inner = self.norm2(self.conv2(inner))
+        shortcut = self.norm3(self.conv3(x)) if self.projects else x
+        return F.leaky_relu(inner + shortcut, self.slope)
