@@ -1,0 +1,147 @@
+"""How long a window and a whole volume take, by network and runtime, on this machine.
+
+    python benchmarks/inference.py [--json results.json] [--repeats 5]
+
+Prints one table: milliseconds per 96^3 window (median), the largest difference of a score from
+torch's in standard deviations and the share of voxels with the same label, then seconds for a
+240x240x200 volume at 1.5 mm from array to labels. Runtimes take turns, so that a machine whose speed
+drifts does not favour one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import tempfile
+import time
+from importlib import metadata
+from pathlib import Path
+
+import torch
+from mambamim.data.phantom import make_phantom
+from mambamim.memory import keep_large_buffers
+
+import mambamim
+from mambamim.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from mambamim.inference.openvino_runtime import OpenVINORuntime, is_installed
+from mambamim.inference.runtimes import Runtime, TorchRuntime
+
+NETWORKS = ("hymamba_small", "hymamba")
+NUM_CLASSES = 21
+
+
+def never() -> bool:
+    """Not cancelled."""
+    return False
+
+
+def make_checkpoint(name: str, folder: Path) -> Checkpoint:
+    """A network with fresh weights: time does not depend on what they are."""
+    torch.manual_seed(0)
+    model = mambamim.build_model(name, num_classes=NUM_CLASSES).eval()
+    path = folder / f"{name}.safetensors"
+    save_checkpoint(path, model, labels={v: f"class_{v}" for v in range(1, NUM_CLASSES)})
+    return load_checkpoint(path)
+
+
+def time_windows(checkpoint: Checkpoint, folder: Path, repeats: int) -> list[dict]:
+    """Rows of one network: a runtime each."""
+    runtimes: list[Runtime] = [TorchRuntime(checkpoint.model, torch.device("cpu"))]
+    if is_installed():
+        runtimes += [OpenVINORuntime(checkpoint, folder / "compiled", p) for p in ("f32", "bf16")]
+    window = torch.rand(1, 1, 96, 96, 96, generator=torch.Generator().manual_seed(0))
+    scores = [runtime(window, never) for runtime in runtimes]  # also the warm-up
+    seconds: list[list[float]] = [[] for _ in runtimes]
+    for _ in range(repeats):
+        for number, runtime in enumerate(runtimes):
+            start = time.perf_counter()
+            runtime(window, never)
+            seconds[number].append(time.perf_counter() - start)
+    rows = []
+    for runtime, times, got in zip(runtimes, seconds, scores, strict=True):
+        rows.append(
+            {
+                "network": checkpoint.header.name,
+                "runtime": "torch f32" if runtime.name == "torch" else runtime.name,
+                "ms_per_window": 1000 * statistics.median(times),
+                "times_torch": statistics.median(seconds[0]) / statistics.median(times),
+                "largest_difference": float((got - scores[0]).abs().max()),
+                "largest_difference_sd": float((got - scores[0]).abs().max() / scores[0].std()),
+                "same_label": float((got.argmax(1) == scores[0].argmax(1)).float().mean()),
+            }
+        )
+    return rows
+
+
+def time_volume() -> list[dict]:
+    """Seconds from array to labels for a 240x240x200 phantom, shipped model, by runtime."""
+    phantom = make_phantom(seed=7, shape=(240, 240, 200))
+    rows = []
+    for runtime in ("torch", *(("openvino", "openvino-bf16") if is_installed() else ())):
+        for quality in ("full", "coarse"):
+            path = mambamim.catalogue.resolve_model("abdomen-small")
+            segmenter = mambamim.Segmenter(path, device="cpu", runtime=runtime)
+            start = time.perf_counter()
+            segmenter.segment(phantom.ct, phantom.affine, quality=quality)
+            seconds = time.perf_counter() - start
+            rows.append({"runtime": runtime, "quality": quality, "seconds": seconds})
+    return rows
+
+
+def machine() -> dict[str, str]:
+    """What the numbers were taken on."""
+    packages = ("torch", "openvino", "monai", "numpy")
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "threads": str(torch.get_num_threads()),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        **versions,
+    }
+
+
+def main() -> None:
+    """Runs and prints all."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="also write everything here")
+    parser.add_argument("--repeats", type=int, default=5, help="timed runs of each window")
+    options = parser.parse_args()
+    keep_large_buffers()
+    windows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in NETWORKS:
+            checkpoint = make_checkpoint(name, Path(folder))
+            windows += time_windows(checkpoint, Path(folder), options.repeats)
+            del checkpoint
+    print(
+        f"{'network':14} {'runtime':14} {'ms/window':>10} {'x torch':>8} {'max diff':>9} same label"
+    )
+    for row in windows:
+        print(
+            f"{row['network']:14} {row['runtime']:14} {row['ms_per_window']:10.0f} "
+            f"{row['times_torch']:8.2f} {row['largest_difference']:9.1e} {row['same_label']:.5f}"
+        )
+    medians = {(r["network"], r["runtime"]): r["ms_per_window"] for r in windows}
+    for _, runtime in [key for key in medians if key[0] == "hymamba"]:
+        ratio = medians["hymamba", runtime] / medians["hymamba_small", runtime]
+        print(f"hymamba_small is {ratio:.1f} times faster than hymamba with {runtime}")
+    volumes = time_volume()
+    print("\n240x240x200 at 1.5 mm, abdomen-small, array to labels:")
+    for row in volumes:
+        print(f"{row['runtime']:14} {row['quality']:7} {row['seconds']:7.1f} s")
+    print("\n" + ", ".join(f"{key} {value}" for key, value in machine().items()))
+    if options.json:
+        content = {"machine": machine(), "windows": windows, "volumes": volumes}
+        options.json.write_text(json.dumps(content, indent=1))
+
+
+if __name__ == "__main__":
+    main()
