@@ -127,7 +127,7 @@ _SINGLE: dict[str, tuple[str, str, str, Colour]] = {
 
 # name without its side -> title, SNOMED CT code, meaning, colour
 _PAIRED: dict[str, tuple[str, str, str, Colour]] = {
-    "kidney": ("kidney", "64033007", "Kidney", (185, 102, 83)),
+    "kidney": ("kidney", "64033007", "Kidney", (180, 88, 96)),
     "adrenal_gland": ("adrenal gland", "23451007", "Adrenal gland", (242, 220, 92)),
     "lung": ("lung", "39607008", "Lung", _LUNG),
     "lung_upper_lobe": ("upper lobe of lung", "45653009", "Upper lobe of lung", _LUNG),

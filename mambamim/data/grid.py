@@ -22,7 +22,7 @@ _FLATTEST = 1e-4  # of the volume of a box with the same sides: thinner voxels a
 LpsFrame = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grid:
     """Where the voxels of a file lie.
 

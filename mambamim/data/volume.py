@@ -23,7 +23,7 @@ _ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Volume:
     """A scan.
 
