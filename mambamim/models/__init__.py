@@ -1,5 +1,6 @@
-"""Networks: HyMamba in three sizes and shapes, Vanilla Mamba, and how to build them by name."""
+"""Networks: the HyMamba family and Vanilla Mamba, built by name, and the authors' weights."""
 
 from mambamim.models.build import build_model, model_names
+from mambamim.models.reference_weights import convert_reference_state_dict
 
-__all__ = ["build_model", "model_names"]
+__all__ = ["build_model", "convert_reference_state_dict", "model_names"]

@@ -8,39 +8,81 @@ from typing import Any
 from torch import nn
 
 from mambamim.errors import BadInputError
-from mambamim.models.decoders import SmallDecoder
-from mambamim.models.hymamba import HyMamba
+from mambamim.models.decoders import MedNeXtDecoder, SmallDecoder, UnetrDecoder
+from mambamim.models.hymamba import HyMamba, HyMambaEncoder
 from mambamim.models.hymamba_small import SmallEncoder
 from mambamim.models.mamba import MambaStage
+from mambamim.models.vanilla_mamba import PatchEmbedding, VanillaDecoder, VanillaMamba
 
-# channels: widths at strides 1, 2, 4, 8, 16. depths, expansions: MedNeXt blocks at strides 2 to 16.
-_SMALL: dict[str, Any] = {
+Architecture = dict[str, Any]
+
+# channels: widths at strides 1, 2, 4, 8 (and 16). depths, expansions: of MedNeXt blocks at strides
+# 2 to 16. layers: of the Mamba stage.
+_HYMAMBA: Architecture = {
+    "stem": 32,
+    "channels": [64, 128, 192, 384],
+    "depths": [2, 2, 2, 1],
+    "expansions": [2, 4, 4, 4],
+    "layers": 4,
+}
+_PAPER: Architecture = {
+    **_HYMAMBA,
+    "decoder_depths": [1, 2, 2, 2],  # at strides 1, 2, 4, 8
+    "decoder_expansions": [2, 2, 4, 4],
+}
+_SMALL: Architecture = {
     "channels": [16, 32, 96, 160, 240],
     "depths": [2, 2, 2, 1],
     "expansions": [2, 4, 4, 4],
     "layers": 3,
 }
+_VANILLA: Architecture = {
+    "width": 768,
+    "layers": 12,
+    "taps": [3, 6, 9],
+    "channels": [16, 32, 64, 128],
+}
 
 
-def _build_small(architecture: dict[str, Any]) -> HyMamba:
-    channels = architecture["channels"]
-    return HyMamba(
-        SmallEncoder(
-            architecture["in_channels"],
-            channels,
-            architecture["depths"],
-            architecture["expansions"],
-        ),
-        MambaStage(
-            channels[-1], architecture["layers"], bidirectional=True, scan=architecture["scan"]
-        ),
-        SmallDecoder(channels, architecture["num_classes"]),
-        architecture,
+def _hymamba_encoder(a: Architecture) -> HyMambaEncoder:
+    widths = [a["stem"], *a["channels"]]
+    return HyMambaEncoder(a["in_channels"], widths, a["depths"], a["expansions"])
+
+
+def _hymamba(a: Architecture) -> HyMamba:
+    encoder = _hymamba_encoder(a)
+    stage = MambaStage(a["channels"][-1], a["layers"], bidirectional=False, scan=a["scan"])
+    decoder = UnetrDecoder(encoder.channels, last=a["stem"], num_classes=a["num_classes"])
+    return HyMamba(encoder, stage, decoder, a)
+
+
+def _hymamba_paper(a: Architecture) -> HyMamba:
+    encoder = _hymamba_encoder(a)
+    stage = MambaStage(a["channels"][-1], a["layers"], bidirectional=True, scan=a["scan"])
+    decoder = MedNeXtDecoder(
+        encoder.channels, a["decoder_depths"], a["decoder_expansions"], a["num_classes"]
     )
+    return HyMamba(encoder, stage, decoder, a)
 
 
-_NETWORKS: dict[str, tuple[dict[str, Any], Callable[[dict[str, Any]], nn.Module]]] = {
-    "hymamba_small": (_SMALL, _build_small),
+def _hymamba_small(a: Architecture) -> HyMamba:
+    encoder = SmallEncoder(a["in_channels"], a["channels"], a["depths"], a["expansions"])
+    stage = MambaStage(a["channels"][-1], a["layers"], bidirectional=True, scan=a["scan"])
+    return HyMamba(encoder, stage, SmallDecoder(a["channels"], a["num_classes"]), a)
+
+
+def _vanilla_mamba(a: Architecture) -> VanillaMamba:
+    encoder = PatchEmbedding(a["in_channels"], a["width"])
+    stage = MambaStage(a["width"], a["layers"], bidirectional=True, scan=a["scan"])
+    decoder = VanillaDecoder(a["in_channels"], a["width"], a["channels"], a["num_classes"])
+    return VanillaMamba(encoder, stage, a["taps"], decoder, a)
+
+
+_NETWORKS: dict[str, tuple[Architecture, Callable[[Architecture], nn.Module]]] = {
+    "hymamba": (_HYMAMBA, _hymamba),
+    "hymamba_paper": (_PAPER, _hymamba_paper),
+    "hymamba_small": (_SMALL, _hymamba_small),
+    "vanilla_mamba": (_VANILLA, _vanilla_mamba),
 }
 
 

@@ -2,12 +2,98 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
+import torch.nn.functional as F
 from monai.networks.blocks.dynunet_block import UnetResBlock
+from monai.networks.blocks.unetr_block import UnetrUpBlock
 from torch import Tensor, nn
 
+from mambamim.models.mednext import ChannelNorm, MedNeXtBlock, ResidualBlock
+
 _INSTANCE = ("instance", {"affine": True})
+
+
+class UnetrDecoder(nn.Module):
+    """hymamba's decoder: MONAI's UNETR up blocks, then a residual block and a 1x1x1 convolution.
+
+    Args:
+        channels: widths of the features at strides 1, 2, 4, 8 and 16.
+        last: width before the logits.
+        num_classes: of the logits.
+    """
+
+    def __init__(self, channels: Sequence[int], last: int, num_classes: int) -> None:
+        super().__init__()
+        self.ups = nn.ModuleList(
+            UnetrUpBlock(3, deep, shallow, 3, 2, "instance", res_block=True)
+            for shallow, deep in itertools.pairwise(channels)
+        )
+        self.last = ResidualBlock(channels[0], last)
+        self.head = nn.Conv3d(last, num_classes, 1)
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Features at strides 1, 2, 4, 8, 16 -> logits (B, num_classes, D, H, W)."""
+        *skips, x = features
+        for up, skip in zip(reversed(self.ups), reversed(skips), strict=True):
+            x = up(x, skip)
+        return self.head(self.last(x))
+
+
+class MedNeXtUp(nn.Module):
+    """A MedNeXt block that doubles the resolution, shortcut included; then the skip is added."""
+
+    def __init__(self, in_channels: int, out_channels: int, expansion: int, depth: int) -> None:
+        super().__init__()
+        inner = in_channels * expansion
+        self.conv1 = nn.ConvTranspose3d(
+            in_channels, in_channels, 3, 2, padding=1, output_padding=1, groups=in_channels
+        )
+        self.norm = ChannelNorm(in_channels)
+        self.conv2 = nn.Conv3d(in_channels, inner, 1)
+        self.conv3 = nn.Conv3d(inner, out_channels, 1)
+        self.shortcut = nn.ConvTranspose3d(in_channels, out_channels, 1, 2, output_padding=1)
+        self.blocks = nn.Sequential(*(MedNeXtBlock(out_channels, expansion) for _ in range(depth)))
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """(B, C_in, d, h, w) and skip (B, C_out, 2d, 2h, 2w) -> (B, C_out, 2d, 2h, 2w)."""
+        up = self.conv3(F.gelu(self.conv2(self.norm(self.conv1(x)))))
+        return self.blocks(up + self.shortcut(x) + skip)
+
+
+class MedNeXtDecoder(nn.Module):
+    """hymamba_paper's decoder: MedNeXt up blocks and a 1x1x1 convolution.
+
+    Args:
+        channels: widths of the features at strides 1, 2, 4, 8 and 16.
+        depths: MedNeXt blocks at strides 1, 2, 4 and 8.
+        expansions: of the same blocks.
+        num_classes: of the logits.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        depths: Sequence[int],
+        expansions: Sequence[int],
+        num_classes: int,
+    ) -> None:
+        super().__init__()
+        self.ups = nn.ModuleList(
+            MedNeXtUp(deep, shallow, expansion, depth)
+            for (shallow, deep), expansion, depth in zip(
+                itertools.pairwise(channels), expansions, depths, strict=True
+            )
+        )
+        self.head = nn.Conv3d(channels[0], num_classes, 1)
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Features at strides 1, 2, 4, 8, 16 -> logits (B, num_classes, D, H, W)."""
+        *skips, x = features
+        for up, skip in zip(reversed(self.ups), reversed(skips), strict=True):
+            x = up(x, skip)
+        return self.head(x)
 
 
 class SmallUp(nn.Module):
@@ -41,7 +127,9 @@ class SmallDecoder(nn.Module):
         blocks = [UnetResBlock(3, c, c, 3, 1, _INSTANCE) for c in channels[1:-1]]
         self.ups = nn.ModuleList(
             SmallUp(deep, shallow, block)
-            for shallow, deep, block in zip(channels, channels[1:], [last, *blocks], strict=False)
+            for (shallow, deep), block in zip(
+                itertools.pairwise(channels), [last, *blocks], strict=True
+            )
         )
         self.head = nn.Conv3d(thin, num_classes, 1)
 

@@ -151,9 +151,15 @@ class MambaStage(nn.Module):
 
     def forward_tokens(self, tokens: Tensor) -> Tensor:
         """(B, K, C) tokens in scan order, K of any size -> (B, K, C)."""
+        return self.layer_outputs(tokens)[-1]
+
+    def layer_outputs(self, tokens: Tensor) -> list[Tensor]:
+        """The (B, K, C) tokens after each layer."""
+        outputs = []
         for block in self.blocks:
             tokens = block(tokens)
-        return tokens
+            outputs.append(tokens)
+        return outputs
 
     def to_grid(self, tokens: Tensor, shape: tuple[int, ...]) -> Tensor:
         """(B, L, C) in scan order -> (B, C, D, H, W)."""
