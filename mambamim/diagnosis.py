@@ -55,9 +55,7 @@ def version_of(package: str) -> str | None:
 
 def _devices() -> list[dict[str, Any]]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    devices: list[dict[str, Any]] = [
-        {"device": "cpu", "name": platform.processor() or platform.machine(), "cores": cores}
-    ]
+    devices: list[dict[str, Any]] = [{"device": "cpu", "name": _cpu_name(), "cores": cores}]
     try:
         import torch
     except ImportError as error:
@@ -76,6 +74,14 @@ def _devices() -> list[dict[str, Any]]:
     if torch.backends.mps.is_available():
         devices.append({"device": "mps", "name": "Apple GPU"})
     return devices
+
+
+def _cpu_name() -> str:
+    table = Path("/proc/cpuinfo")
+    for line in table.read_text(encoding="utf-8").splitlines() if table.exists() else ():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _scan_backends() -> dict[str, str]:

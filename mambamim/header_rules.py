@@ -94,7 +94,7 @@ def _labels(field: str, value: Any) -> dict[int, str]:
         labels[int(key)] = name
     if len(set(labels.values())) != len(labels):
         raise MisfitError(field, "must not name two classes the same")
-    return labels
+    return dict(sorted(labels.items()))  # JSON sorts its keys as text: 1, 10, 11, ..., 2
 
 
 def _terms(field: str, value: Any) -> dict[str, dict[str, Any]]:

@@ -68,6 +68,13 @@ def test_round_trip_keeps_network_labels_and_facts(model, saved):
     assert header == read_header(saved)
 
 
+def test_labels_come_in_the_order_of_their_values(tmp_path):
+    path = tmp_path / "m.safetensors"
+    labels = {value: f"organ_{value}" for value in range(1, 12)}
+    save_checkpoint(path, build_model("hymamba_small", num_classes=12), labels)
+    assert list(load_checkpoint(path).labels) == list(range(1, 12))
+
+
 def test_file_describes_its_classes(saved):
     term = read_header(saved).terms["liver"]
     assert len(term["colour"]) == 3

@@ -67,7 +67,8 @@ def resolve_model(name_or_path: str | Path) -> Path:
     """
     entry = find_model(name_or_path)
     if entry.path is None:
-        how = f"`mambamim models {entry.name} --download` fetches it." if entry.url else ""
+        fetch = f"`mambamim models {entry.name} --download` fetches it."
+        how = fetch if entry.url else "`mambamim models` lists those that are."
         raise BadInputError(f"The model '{entry.name}' is not on this computer.", how)
     return entry.path
 

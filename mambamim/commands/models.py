@@ -9,7 +9,14 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from mambamim.catalogue import ModelEntry, download_model, find_model, list_models, model_folders
+from mambamim.catalogue import (
+    ModelEntry,
+    download_model,
+    find_model,
+    list_models,
+    model_folders,
+    user_models_folder,
+)
 from mambamim.checkpoint_header import read_header
 from mambamim.errors import BadInputError
 
@@ -76,7 +83,8 @@ def _table(entries: Sequence[ModelEntry]) -> None:
     for entry in entries:
         if entry.problem:
             print(f"! {entry.problem}")
-    print("Searched: " + ", ".join(str(folder) for folder in model_folders()))
+    print("Looked in: " + (", ".join(map(str, model_folders())) or "no folder, none is there yet"))
+    print(f"Yours go to: {user_models_folder()}")
 
 
 def _row(entry: ModelEntry) -> tuple[str, ...]:

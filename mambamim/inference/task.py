@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from mambamim.catalogue import record_seconds
 from mambamim.data.picture import write_overlay
 from mambamim.data.statistics import OrganStatistics, organ_statistics, write_statistics
 from mambamim.data.volume import Volume, read_volume, write_label_map
-from mambamim.errors import BadInputError, Cancelled
+from mambamim.errors import BadInputError, Cancelled, MissingDependencyError
 from mambamim.inference.segment_task import SegmentTask, side_files
 
 __all__ = ["SegmentOutcome", "SegmentTask", "SegmenterLike", "check_writable", "segment_file"]
@@ -101,6 +102,11 @@ def segment_file(
     volume = read_volume(task.input)
     for place in task.places():
         check_writable(place)
+    if task.picture is not None and importlib.util.find_spec("matplotlib") is None:
+        raise MissingDependencyError(  # now, not after the long work
+            "Pictures need matplotlib, which is not installed.",
+            'Install it with: pip install "mambamim[pictures]"',
+        )
     _stop_if(stop)
     ready = segmenter if isinstance(segmenter, SegmenterLike) else segmenter()
     names = _wanted(ready.labels, task.organs)
