@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,13 +47,11 @@ def convert_weights(state: dict[str, Tensor], where: str) -> Conversion:
     Raises:
         CheckpointError: nothing fits, or a tensor has another shape than the network's.
     """
-    places: dict[str, tuple[str, Tensor]] = {}
-    for key, tensor in state.items():
-        for name, value in convert_reference_state_dict({key: tensor}).items():
-            places[name] = (key, value)
-    model = build_model(_ARCHITECTURE, **_sizes({name: v for name, (_, v) in places.items()}))
+    converted = convert_reference_state_dict(state)
+    key_of = {id(tensor): key for key, tensor in state.items()}  # it renames and does not copy
+    model = build_model(_ARCHITECTURE, **_sizes(converted))
     own = model.state_dict()
-    fitting = {name: value for name, (_, value) in places.items() if name in own}
+    fitting = {name: value for name, value in converted.items() if name in own}
     if not fitting:
         raise CheckpointError(
             f"Nothing in {where} fits the network of the MambaMIM authors.",
@@ -61,11 +60,11 @@ def convert_weights(state: dict[str, Tensor], where: str) -> Conversion:
     for name, value in fitting.items():
         if value.shape != own[name].shape:
             raise CheckpointError(
-                f"{where} does not fit: its {places[name][0]} is {tuple(value.shape)} "
+                f"{where} does not fit: its {key_of[id(value)]} is {tuple(value.shape)} "
                 f"where {tuple(own[name].shape)} is due."
             )
     model.load_state_dict(fitting, strict=False)
-    used = tuple(sorted({places[name][0] for name in fitting}))
+    used = tuple(sorted(key_of[id(value)] for value in fitting.values()))
     return Conversion(
         model.eval(),
         used,
@@ -74,9 +73,9 @@ def convert_weights(state: dict[str, Tensor], where: str) -> Conversion:
     )
 
 
-def _sizes(tensors: dict[str, Tensor]) -> dict[str, int]:
+def _sizes(tensors: dict[str, Tensor]) -> dict[str, Any]:
     """Channels in and classes out, read from the tensors whose shape depends on them."""
-    sizes = {"in_channels": 1, "num_classes": _CLASSES}
+    sizes: dict[str, Any] = {"in_channels": 1, "num_classes": _CLASSES}
     with torch.device("meta"):
         plain = build_model(_ARCHITECTURE, **sizes).state_dict()
         for size in list(sizes):

@@ -199,6 +199,8 @@ def _preview_writer(
 def _nothing_left(task: SegmentTask) -> Iterator[list[Path]]:
     """Collect what is written; on any failure remove what was not there before."""
     there = {place for place in task.places() if place.exists()}
+    parents = {parent for place in task.places() for parent in place.absolute().parents}
+    missing = sorted((p for p in parents if not p.exists()), key=lambda p: -len(p.parts))
     written: list[Path] = []
     try:
         yield written
@@ -207,6 +209,9 @@ def _nothing_left(task: SegmentTask) -> Iterator[list[Path]]:
             if place not in there:
                 for file in (place, *side_files(place)):
                     file.unlink(missing_ok=True)
+        for folder in missing:  # the innermost first; one that somebody else uses stays
+            with contextlib.suppress(OSError):
+                folder.rmdir()
         raise
 
 

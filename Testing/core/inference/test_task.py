@@ -144,8 +144,8 @@ def test_a_failure_while_writing_leaves_nothing(scan, tmp_path, monkeypatch, ste
     real = getattr(task_module, step)
     monkeypatch.setattr(task_module, step, fail)
     with pytest.raises(type(error)):
-        segment_file(everything(tmp_path / "out", scan), FakeSegmenter())
-    assert not files(tmp_path / "out")
+        segment_file(everything(tmp_path / "out" / "deep", scan), FakeSegmenter())
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_failure_leaves_older_results_alone(scan, tmp_path, monkeypatch):
