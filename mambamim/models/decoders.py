@@ -15,6 +15,22 @@ from mambamim.models.mednext import ChannelNorm, MedNeXtBlock, ResidualBlock
 _INSTANCE = ("instance", {"affine": True})
 
 
+def climb(ups: nn.ModuleList, features: Sequence[Tensor]) -> Tensor:
+    """From the deepest feature up: each up block of `ups` (shallow first) takes the next skip.
+
+    Args:
+        ups: one block a skip; block(x, skip) doubles the resolution.
+        features: the skips, shallow first, then the deepest.
+
+    Returns:
+        What the shallowest block gives.
+    """
+    *skips, x = features
+    for up, skip in zip(reversed(ups), reversed(skips), strict=True):
+        x = up(x, skip)
+    return x
+
+
 class UnetrDecoder(nn.Module):
     """hymamba's decoder: MONAI's UNETR up blocks, then a residual block and a 1x1x1 convolution.
 
@@ -35,10 +51,7 @@ class UnetrDecoder(nn.Module):
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Features at strides 1, 2, 4, 8, 16 -> logits (B, num_classes, D, H, W)."""
-        *skips, x = features
-        for up, skip in zip(reversed(self.ups), reversed(skips), strict=True):
-            x = up(x, skip)
-        return self.head(self.last(x))
+        return self.head(self.last(climb(self.ups, features)))
 
 
 class MedNeXtUp(nn.Module):
@@ -90,10 +103,7 @@ class MedNeXtDecoder(nn.Module):
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Features at strides 1, 2, 4, 8, 16 -> logits (B, num_classes, D, H, W)."""
-        *skips, x = features
-        for up, skip in zip(reversed(self.ups), reversed(skips), strict=True):
-            x = up(x, skip)
-        return self.head(x)
+        return self.head(climb(self.ups, features))
 
 
 class SmallUp(nn.Module):
@@ -135,7 +145,4 @@ class SmallDecoder(nn.Module):
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Features at strides 1, 2, 4, 8, 16 -> logits (B, num_classes, D, H, W)."""
-        *skips, x = features
-        for up, skip in zip(reversed(self.ups), reversed(skips), strict=True):
-            x = up(x, skip)
-        return self.head(x)
+        return self.head(climb(self.ups, features))

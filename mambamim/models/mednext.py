@@ -26,9 +26,10 @@ class ChannelNorm(nn.Module):
         if dtype in (torch.float16, torch.bfloat16):
             x = x.float()  # squares of half-precision activations overflow or lose all digits
         centred = x - x.mean(1, keepdim=True)
-        scale = torch.rsqrt(centred.square().mean(1, keepdim=True) + self.eps)
+        scale = torch.sqrt(centred.square().mean(1, keepdim=True) + self.eps)
         weight, bias = self.weight[:, None, None, None], self.bias[:, None, None, None]
-        return torch.addcmul(bias, centred * scale, weight).to(dtype)
+        # In the authors' order of operations: their weights then give their features to the bit.
+        return (weight * (centred / scale)).add_(bias).to(dtype)
 
 
 class MedNeXtBlock(nn.Module):

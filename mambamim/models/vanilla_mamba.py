@@ -9,6 +9,7 @@ from typing import Any
 from monai.networks.blocks.unetr_block import UnetrBasicBlock, UnetrPrUpBlock, UnetrUpBlock
 from torch import Tensor, nn
 
+from mambamim.models.decoders import climb
 from mambamim.models.hymamba import STRIDE, check_input
 from mambamim.models.mamba import MambaStage
 
@@ -60,9 +61,7 @@ class VanillaDecoder(nn.Module):
         """The volume, three hidden grids (shallow first) and the last one -> logits."""
         *sources, x = features
         skips = [block(source) for block, source in zip(self.skips, sources, strict=True)]
-        for up, skip in zip(reversed(self.ups), reversed(skips), strict=True):
-            x = up(x, skip)
-        return self.head(x)
+        return self.head(climb(self.ups, [*skips, x]))
 
 
 class VanillaMamba(nn.Module):
