@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import nibabel as nib
 import numpy as np
@@ -243,6 +244,25 @@ def test_doctor_speaks_to_people_and_programs(capsys):
     assert "torch" in capsys.readouterr().out
     assert main(["doctor", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["devices"][0]["device"] == "cpu"
+
+
+def test_demo_writes_everything_and_says_how_well_it_went(fake, tmp_path, monkeypatch, capsys):
+    ct = np.full((9, 8, 7), -100, np.int16)
+    ct[2:5, 2:5, 2:5] = 60  # what the fake segmenter will find
+    truth = np.zeros(ct.shape, np.uint8)
+    truth[2:5, 2:5, 2:6] = 1
+    phantom = types.ModuleType("mambamim.data.phantom")
+    phantom.make_phantom = lambda seed: types.SimpleNamespace(
+        ct=ct, labels=truth, affine=np.diag([1.5, 1.5, 1.5, 1.0])
+    )
+    monkeypatch.setitem(sys.modules, "mambamim.data.phantom", phantom)
+    monkeypatch.setattr("mambamim.commands.segment.resolve_model", lambda name: name)
+    assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
+    said = capsys.readouterr().out
+    assert "mean Dice over 1 organs: 0.857" in said
+    for name in ("ct.nii.gz", "organs.nii.gz", "organs.csv", "organs.png"):
+        assert (tmp_path / "demo" / name).stat().st_size
+        assert str(tmp_path / "demo" / name) in said
 
 
 def test_dice_counts_what_overlaps():

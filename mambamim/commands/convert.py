@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonargparse import ArgumentParser
 
+from mambamim.commands.parser import command_parser
 from mambamim.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 def make_parser() -> ArgumentParser:
     """The arguments."""
-    parser = ArgumentParser(
-        prog="mambamim convert",
-        description="Turn the MambaMIM authors' .pth weights (encoder only, or the whole network) "
+    parser = command_parser(
+        "convert",
+        "Turn the MambaMIM authors' .pth weights (encoder only, or the whole network) "
         "into a checkpoint. Nothing in the file is run.",
     )
     add = parser.add_argument

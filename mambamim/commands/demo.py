@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from jsonargparse import ArgumentParser
 
+from mambamim.commands.parser import command_parser
 from mambamim.inference.segment_task import DEFAULT_MODEL, SegmentTask
 
 DEFAULT_SEED = 2024  # not among the seeds of any training
@@ -16,9 +17,9 @@ DEFAULT_SEED = 2024  # not among the seeds of any training
 
 def make_parser() -> ArgumentParser:
     """The arguments."""
-    parser = ArgumentParser(
-        prog="mambamim demo",
-        description="Paint a synthetic abdominal CT, segment it, and write the CT, the label map, "
+    parser = command_parser(
+        "demo",
+        "Paint a synthetic abdominal CT, segment it, and write the CT, the label map, "
         "a table of organ volumes and a picture. Prints how well each organ was found (Dice).",
     )
     add = parser.add_argument

@@ -6,16 +6,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from jsonargparse import ArgumentParser
-
+from mambamim.commands.parser import command_parser
 from mambamim.diagnosis import diagnose
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
-    parser = ArgumentParser(
-        prog="mambamim doctor",
-        description="Say what this computer has: Python, torch, devices, runtimes, scan backends, "
+    parser = command_parser(
+        "doctor",
+        "Say what this computer has: Python, torch, devices, runtimes, scan backends, "
         "models, memory and disk.",
     )
     parser.add_argument("--json", action="store_true", help="for programs")

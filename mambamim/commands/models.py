@@ -18,6 +18,7 @@ from mambamim.catalogue import (
     user_models_folder,
 )
 from mambamim.checkpoint_header import read_header
+from mambamim.commands.parser import command_parser
 from mambamim.errors import BadInputError
 
 _COLUMNS = ("name", "modality", "classes", "size", "measured", "licence", "trained on")
@@ -25,9 +26,9 @@ _COLUMNS = ("name", "modality", "classes", "size", "measured", "licence", "train
 
 def make_parser() -> ArgumentParser:
     """The arguments."""
-    parser = ArgumentParser(
-        prog="mambamim models",
-        description="List the models at hand, or show everything that one says about itself.",
+    parser = command_parser(
+        "models",
+        "List the models at hand, or show everything that one says about itself.",
     )
     parser.add_argument("name", nargs="?", type=str, help="a model's name or a checkpoint's path")
     parser.add_argument("--json", action="store_true", help="for programs")

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from mambamim.catalogue import resolve_model
 from mambamim.cli import plain_error
+from mambamim.commands.parser import command_parser
 from mambamim.errors import BadInputError, Cancelled
 from mambamim.inference.batch import Case, plan_batch
 from mambamim.inference.segment_task import DEFAULT_MODEL, SegmentTask, stem_of
@@ -43,9 +44,9 @@ class Arguments:
 
 def make_parser() -> ArgumentParser:
     """The arguments with their units and defaults."""
-    parser = ArgumentParser(
-        prog="mambamim segment",
-        description="Find organs in CT scans. A folder in gives a folder out with the same file "
+    parser = command_parser(
+        "segment",
+        "Find organs in CT scans. A folder in gives a folder out with the same file "
         "names; what exists is skipped, so that a batch can be run again. For research, not for "
         "clinical use.",
     )
