@@ -182,7 +182,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="run folder")
     parser.add_argument("--minutes", type=float, default=8.0, help="of training in this call")
-    parser.add_argument("--total-minutes", type=float, help="the schedule's length, default --minutes")
+    parser.add_argument(
+        "--total-minutes", type=float, help="the schedule's length, default --minutes"
+    )
     parser.add_argument("--case", nargs=2, type=Path, action="append", default=[],
                         metavar=("CT", "LABEL"), help="a real case with TotalSegmentator's values")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
