@@ -4,8 +4,8 @@
 
 Prints one table: milliseconds per 96^3 window (median), the largest difference of a score from
 torch's in standard deviations and the share of voxels with the same label, then seconds for a
-240x240x200 volume at 1.5 mm from array to labels. Runtimes take turns, so that a machine whose speed
-drifts does not favour one.
+240x240x200 volume at 1.5 mm from array to labels. Runtimes take turns, so that a machine whose
+speed drifts does not favour one.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from importlib import metadata
 from pathlib import Path
 
 import torch
-from mambamim.data.phantom import make_phantom
 from mambamim.memory import keep_large_buffers
 
 import mambamim
 from mambamim.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from mambamim.data.phantom import make_phantom
 from mambamim.inference.openvino_runtime import OpenVINORuntime, is_installed
 from mambamim.inference.runtimes import Runtime, TorchRuntime
 

@@ -1,7 +1,7 @@
 """MambaMIM: pre-training state space networks by masked image modelling, and organs in CT.
 
-Names load on first use, so that `import mambamim` is light and its `jobs` and `catalogue` work where
-torch is not installed.
+Names load on first use, so that `import mambamim` is light and its `jobs` and `catalogue` work
+where torch is not installed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What can go wrong, one class a kind.
 
-Every message says what is wrong, where, and what to do. `kind` names the error in the job protocol and
-`exit_code` is what the command line ends with.
+Every message says what is wrong, where, and what to do. `kind` names the error in the job protocol
+and `exit_code` is what the command line ends with.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class MissingDependencyError(BadInputError):
     kind = "missing_dependency"
 
 
-class Cancelled(MambaMIMError):
+class Cancelled(MambaMIMError):  # noqa: N818  (stopping is no error)
     """The user asked to stop. Nothing was written."""
 
     kind = "cancelled"

@@ -1,7 +1,7 @@
 """The tissues that a body is drawn in and painted from.
 
-A tissue map says what a voxel is made of; how bright that is in CT is the painter's business. One list
-serves procedural bodies and real label maps alike.
+A tissue map says what a voxel is made of; how bright that is in CT is the painter's business. One
+list serves procedural bodies and real label maps alike.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ for _tissue, _value in TARGETS.items():
 
 
 def labels_of(tissues: np.ndarray) -> np.ndarray:
-    """The label map (values of `ABDOMEN_LABELS`, uint8) of a tissue map of any shape.
+    """The label map of a tissue map of any shape: values of `ABDOMEN_LABELS`, uint8.
 
-    The fat and urine inside a kidney are the kidney's neighbours here, as in the field's label maps.
+    Fat and urine in a kidney's hilum are background, as in the field's label maps.
     """
     return _TO_LABEL[tissues]

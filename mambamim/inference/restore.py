@@ -31,8 +31,8 @@ def restore_labels(scores: Tensor, grid: NetworkGrid, box: Box, dtype: type) -> 
     Returns:
         (D, H, W) in the scan's RAS orientation; zero outside of the box.
     """
-    best = scores.argmax(0).cpu().numpy().astype(dtype)
-    out = np.zeros([axis.scan_size for axis in grid.axes], dtype)
+    best: np.ndarray = scores.argmax(0).cpu().numpy().astype(dtype)
+    out: np.ndarray = np.zeros([axis.scan_size for axis in grid.axes], dtype)
     if all(axis.identical for axis in grid.axes):
         out[box] = best
         return out

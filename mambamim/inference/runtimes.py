@@ -44,13 +44,16 @@ class TorchRuntime:
     def __init__(self, model: nn.Module, device: torch.device) -> None:
         self.device = device
         # Channels last is what the CPU's and the tensor cores' convolutions want.
-        self.model = model.eval().to(device).to(memory_format=torch.channels_last_3d)
+        self.model = model.eval().to(device)
+        for weights in self.model.parameters():
+            if weights.dim() == 5:
+                weights.data = weights.data.contiguous(memory_format=torch.channels_last_3d)
 
     def __call__(self, windows: Tensor, cancel: Cancel) -> Tensor:
         """Scores of windows; `cancel` is asked before every layer, for windows may take seconds."""
         windows = windows.to(self.device).contiguous(memory_format=torch.channels_last_3d)
         with torch.inference_mode(), self._precision(), _stops(self.model, cancel):
-            return self.model(windows).float()  # type: ignore[no-any-return]
+            return self.model(windows).float()
 
     def _precision(self) -> contextlib.AbstractContextManager[None]:
         if self.device.type == "cuda":

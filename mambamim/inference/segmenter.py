@@ -133,7 +133,7 @@ class Segmenter:
         qualities = ["coarse", "full"] if preview and quality == "full" else [quality]
         passes = [self._prepare(ras, affine_ras, roi, name) for name in qualities]
         report.windows = sum(p.windows for p in passes if p)
-        labels = np.zeros(volume.shape, self._dtype())
+        labels: np.ndarray = np.zeros(volume.shape, self._dtype())
         for number, item in enumerate(passes):
             found = self._run(item, report, qualities[number]) if item else None
             if found is not None:

@@ -2,9 +2,9 @@
 
     python -m mambamim.training.first_model --out RUN --minutes 8 --case ct.nii.gz label.nii.gz
 
-Everything is on one device: tissue maps are drawn once, a pool of scans painted from them is renewed
-scan by scan, patches are cut, turned and degraded. The state is written every minute, and a run whose
-folder holds one goes on from it.
+Everything is on one device: tissue maps are drawn once, a pool of scans painted from them is
+renewed scan by scan, patches are cut, turned and degraded. The state is written every minute, and a
+run whose folder holds one goes on from it.
 """
 
 from __future__ import annotations
@@ -185,8 +185,8 @@ def main() -> None:
     parser.add_argument(
         "--total-minutes", type=float, help="the schedule's length, default --minutes"
     )
-    parser.add_argument("--case", nargs=2, type=Path, action="append", default=[],
-                        metavar=("CT", "LABEL"), help="a real case with TotalSegmentator's values")  # fmt: skip
+    about = "a real case with TotalSegmentator's values: CT LABEL"
+    parser.add_argument("--case", nargs=2, type=Path, action="append", default=[], help=about)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=8, help="processes that draw anatomies")
     options = parser.parse_args()

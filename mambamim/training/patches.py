@@ -1,4 +1,4 @@
-"""Random patches of volumes that are whole on the training device: turned, scaled, bent, degraded."""
+"""Random patches of volumes that lie on the training device: turned, scaled, bent, degraded."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A tissue map to draw on, in millimetres: blobs, tubes and what they may overwrite.
 
-Coordinates are the patient's: x to the right, y to the front, z up, the origin in front of the second
-lumbar vertebra. Array axes i, j, k run along x, y, z.
+Coordinates are the patient's: x to the right, y to the front, z up, the origin in front of the
+second lumbar vertebra. Array axes i, j, k run along x, y, z.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy.ndimage import zoom
 
 from mambamim.data.tissues import Tissue
 
-Point = Sequence[float]
+Point = Sequence[float] | np.ndarray
 Box = tuple[slice, slice, slice]
 
 
@@ -104,8 +104,8 @@ class Canvas:
     def tube(
         self,
         tissue: Tissue,
-        points: Sequence[Point],
-        radii: Sequence[float],
+        points: Sequence[Point] | np.ndarray,
+        radii: Point,
         over: Iterable[Tissue],
         flat: Point = (1, 1, 1),
     ) -> None:
@@ -122,7 +122,7 @@ class Canvas:
 
 
 def smooth_path(
-    points: Sequence[Point], radii: Sequence[float], step: float
+    points: Sequence[Point] | np.ndarray, radii: Point, step: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """A line through `points` without overshoot, sampled every `step` mm, and its radii."""
     knots = np.asarray(points, np.float64)

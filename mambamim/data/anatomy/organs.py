@@ -172,7 +172,7 @@ class Organs:
     def esophagus(self) -> None:
         """Behind the heart, through the diaphragm, into the stomach."""
         self.cardia = self.at(-18, -6, 92, 2)
-        course = [(-2, -30, 200), (-6, -24, 140), (-11, -16, 112), self.cardia]
+        course = [*np.array([(-2, -30, 200), (-6, -24, 140), (-11, -16, 112)]), self.cardia]
         over = (*_CAVITY, Tissue.LUNGS)
         self.canvas.tube(Tissue.ESOPHAGUS, course, [8.5, 8, 8.5, 9], over, (1.15, 0.9, 1))
 

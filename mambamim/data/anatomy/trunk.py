@@ -91,7 +91,7 @@ def _depth(body: np.ndarray, mm: np.ndarray) -> np.ndarray:
     for k in range(padded.shape[2]):
         deep[:, :, k] = distance_transform_edt(padded[:, :, k], sampling=sampling[:2])
     deep = deep[1:-1, 1:-1]
-    factors = [n / c for n, c in zip(body.shape, deep.shape, strict=True)]
+    factors = np.divide(body.shape, deep.shape)
     fine = zoom(deep, factors, order=1, grid_mode=True, mode="nearest")
     return np.where(body, np.maximum(fine, 0.1), 0).astype(np.float32)
 
