@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mambamim.catalogue.terminology import ABDOMEN_LABELS
-from mambamim.checkpoints import save_checkpoint
+from mambamim.checkpoints import load_checkpoint, save_checkpoint
 from mambamim.models import build_model
 from mambamim.training.case_pool import CasePool, draw_anatomy, load_case
 from mambamim.training.patches import Case, PatchSampler
@@ -70,12 +70,24 @@ class FirstModel:
         self.recipe, self.device = recipe, device
         self.model = build_model("hymamba_small", num_classes=len(ABDOMEN_LABELS) + 1).to(device)
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(0.998))
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), recipe.learning_rate, weight_decay=1e-2
-        )
+        # Biases, norms and the scan's rates keep their size.
+        named = list(self.model.named_parameters())
+        fixed = [p for n, p in named if p.dim() < 2 or n.endswith("A_log")]
+        decayed = [p for n, p in named if p.dim() >= 2 and not n.endswith("A_log")]
+        groups: list[dict[str, object]] = [
+            {"params": decayed},
+            {"params": fixed, "weight_decay": 0.0},
+        ]
+        self.optimizer = torch.optim.AdamW(groups, recipe.learning_rate, weight_decay=2e-2)
         self.loss = DiceCELoss(to_onehot_y=True, softmax=True, include_background=False, batch=True)
         self.step = 0
         self.seconds = 0.0
+
+    def start_from(self, path: Path) -> None:
+        """Takes the weights of a checkpoint, for a further run with its own schedule."""
+        weights = load_checkpoint(path).model.state_dict()
+        self.model.load_state_dict(weights)
+        self.average.module.load_state_dict(weights)
 
     def rate(self) -> float:
         """Learning rate: up over 100 steps, then down a cosine to 2 % at `total_minutes`."""
@@ -146,9 +158,9 @@ class FirstModel:
         logger.info("resumed at step %d", self.step)
 
 
-def run(recipe: Recipe, cases: list[Case], out: Path, device: torch.device, workers: int) -> None:
-    """Draws anatomies, trains for `recipe.minutes`, saves."""
-    first = FirstModel(recipe, device)
+def run(first: FirstModel, cases: list[Case], out: Path, workers: int) -> None:
+    """Draws anatomies, trains for the recipe's minutes, saves."""
+    recipe, device = first.recipe, first.device
     first.resume(out)
     start = time.perf_counter()
     seeds = range(1000 * (recipe.seed + 1), 1000 * (recipe.seed + 1) + recipe.anatomies)
@@ -165,7 +177,8 @@ def run(recipe: Recipe, cases: list[Case], out: Path, device: torch.device, work
         patches = [sampler.draw(pool.pick(), mm) for _ in range(recipe.batch)]
         hu, labels = (torch.stack(part) for part in zip(*patches, strict=True))
         losses.append(first.train_step(hu, labels))
-        pool.renew()
+        if first.step % 3 == 0:  # painting a scan costs as much as half a step
+            pool.renew()
         first.seconds = before + time.perf_counter() - begun
         if first.step % 100 == 0:
             mean = float(torch.stack(losses).mean())
@@ -187,6 +200,8 @@ def main() -> None:
     )
     about = "a real case with TotalSegmentator's values: CT LABEL"
     parser.add_argument("--case", nargs=2, type=Path, action="append", default=[], help=about)
+    parser.add_argument("--start", type=Path, help="checkpoint whose weights to begin with")
+    parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=8, help="processes that draw anatomies")
     options = parser.parse_args()
@@ -196,12 +211,16 @@ def main() -> None:
     recipe = Recipe(
         minutes=options.minutes,
         total_minutes=options.total_minutes or options.minutes,
+        learning_rate=options.rate,
         seed=options.seed,
     )
     (options.out / "recipe.json").write_text(json.dumps(recipe.__dict__, indent=1))
     torch.backends.cudnn.benchmark = True
     cases = [load_case(ct, label, device) for ct, label in options.case]
-    run(recipe, cases, options.out, device, options.workers)
+    first = FirstModel(recipe, device)
+    if options.start:
+        first.start_from(options.start)
+    run(first, cases, options.out, options.workers)
 
 
 if __name__ == "__main__":

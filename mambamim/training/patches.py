@@ -32,18 +32,19 @@ class PatchSampler:
 
     Args:
         size: voxels along each side.
-        generator: on the cases' device; all randomness comes from it.
+        generator: on the cases' device; with a twin on the CPU that it seeds, it gives all
+            randomness. Single numbers come from the twin: the device need not be waited for.
     """
 
     def __init__(self, size: int, generator: torch.Generator) -> None:
         self.size = size
         self.generator = generator
         self.device = generator.device
+        self._numbers = torch.Generator().manual_seed(generator.initial_seed())
 
     def uniform(self, low: float, high: float) -> float:
         """One number."""
-        draw = torch.rand((), generator=self.generator, device=self.device)
-        return low + (high - low) * float(draw)
+        return low + (high - low) * float(torch.rand((), generator=self._numbers))
 
     def draw(self, case: Case, mm: float) -> tuple[Tensor, Tensor]:
         """A patch at `mm` with its labels, (size,)*3 float32 HU and int64.
