@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 import mambamim
-from mambamim.errors import Cancelled, MambaMIMError, OutOfMemoryError
+from mambamim.errors import plain_error
 
 VERBS = {
     "segment": "find organs in CT scans and write label maps",
@@ -25,7 +25,6 @@ VERBS = {
     "worker": "serve jobs over standard input and output, for 3D Slicer",
     "demo": "paint a CT, segment it and show how well that went",
 }
-_OUT_OF_MEMORY_TEXTS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,33 +78,6 @@ def _run(verb: str, arguments: list[str], debug: bool) -> int:
             traceback.print_exc()
         plain = plain_error(error)
         return _fail(f"mambamim {verb}: {plain}", plain.exit_code)
-
-
-def plain_error(error: BaseException) -> MambaMIMError:
-    """The error a person is told for any exception.
-
-    Memory that runs out and Ctrl-C get their own kinds; what nobody foresaw says so.
-    """
-    if isinstance(error, MambaMIMError):
-        return error
-    if isinstance(error, KeyboardInterrupt):
-        return Cancelled()
-    torch = sys.modules.get("torch")
-    text = str(error).lower()
-    if (
-        isinstance(error, MemoryError)
-        or (torch is not None and isinstance(error, torch.OutOfMemoryError))
-        or (isinstance(error, RuntimeError) and any(t in text for t in _OUT_OF_MEMORY_TEXTS))
-    ):
-        return OutOfMemoryError(
-            "There is not enough memory.",
-            "Close other programs, or take --quality coarse, a --roi or --device cpu.",
-        )
-    first_line = (str(error).splitlines() or [""])[0]
-    return MambaMIMError(
-        f"Something unforeseen went wrong ({type(error).__name__}: {first_line}).",
-        "Run it again with --debug to see where.",
-    )
 
 
 def _fail(message: str, code: int) -> int:

@@ -6,6 +6,10 @@ and `exit_code` is what the command line ends with.
 
 from __future__ import annotations
 
+import sys
+
+_OUT_OF_MEMORY_TEXTS = ("out of memory", "can't allocate memory", "not enough memory")
+
 
 class MambaMIMError(Exception):
     """Root of all errors this package raises on purpose.
@@ -58,3 +62,30 @@ class OutOfMemoryError(MambaMIMError):
 
     kind = "out_of_memory"
     exit_code = 4
+
+
+def plain_error(error: BaseException) -> MambaMIMError:
+    """The error a person is told for any exception.
+
+    Memory that runs out and Ctrl-C get their own kinds; what nobody foresaw says so.
+    """
+    if isinstance(error, MambaMIMError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Cancelled()
+    torch = sys.modules.get("torch")
+    text = str(error).lower()
+    if (
+        isinstance(error, MemoryError)
+        or (torch is not None and isinstance(error, torch.OutOfMemoryError))
+        or (isinstance(error, RuntimeError) and any(t in text for t in _OUT_OF_MEMORY_TEXTS))
+    ):
+        return OutOfMemoryError(
+            "There is not enough memory.",
+            "Close other programs, or take the coarse quality, a region of interest or the CPU.",
+        )
+    first_line = (str(error).splitlines() or [""])[0]
+    return MambaMIMError(
+        f"Something unforeseen went wrong ({type(error).__name__}: {first_line}).",
+        "Run it again with MAMBAMIM_DEBUG=1 to see where.",
+    )

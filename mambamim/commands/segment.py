@@ -12,9 +12,8 @@ from jsonargparse import ArgumentParser
 from tqdm import tqdm
 
 from mambamim.catalogue import resolve_model
-from mambamim.cli import plain_error
 from mambamim.commands.parser import command_parser
-from mambamim.errors import BadInputError, Cancelled
+from mambamim.errors import BadInputError, Cancelled, plain_error
 from mambamim.inference.batch import Case, plan_batch
 from mambamim.inference.segment_task import DEFAULT_MODEL, SegmentTask, stem_of
 

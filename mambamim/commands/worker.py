@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 from mambamim.commands.parser import command_parser
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Serve jobs until told to stop; returns the exit code."""
+def main(arguments: Sequence[str]) -> NoReturn:
+    """Serve jobs until told to stop."""
     command_parser(
         "worker",
         "Read jobs as JSON lines from standard input, answer with events as JSON lines "
-        "on standard output. 3D Slicer starts this; see docs for the protocol.",
+        "on standard output. 3D Slicer starts this; docs/jobs.md has the protocol.",
     ).parse_args(list(arguments))
-    from mambamim.jobs.worker import main as serve
+    from mambamim.jobs import worker
 
-    return int(serve() or 0)
+    worker.main()
