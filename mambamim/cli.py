@@ -16,6 +16,7 @@ from types import FrameType
 
 import mambamim
 from mambamim.errors import plain_error
+from mambamim.memory import keep_large_buffers
 
 VERBS = {
     "segment": "find organs in CT scans and write label maps",
@@ -59,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def entry() -> None:
     """What the `mambamim` script calls; being told to end is treated as Ctrl-C."""
+    keep_large_buffers()
     signal.signal(signal.SIGTERM, _stop)
     sys.exit(main())
 

@@ -64,10 +64,15 @@ class OutOfMemoryError(MambaMIMError):
     exit_code = 4
 
 
-def plain_error(error: BaseException) -> MambaMIMError:
+def plain_error(error: BaseException, quote: bool = True) -> MambaMIMError:
     """The error a person is told for any exception.
 
     Memory that runs out and Ctrl-C get their own kinds; what nobody foresaw says so.
+
+    Args:
+        error: any exception.
+        quote: whether to quote the text of one that nobody foresaw. It may hold a patient's file
+            name, so what is kept in a file does not.
     """
     if isinstance(error, MambaMIMError):
         return error
@@ -85,7 +90,8 @@ def plain_error(error: BaseException) -> MambaMIMError:
             "Close other programs, or take the coarse quality, a region of interest or the CPU.",
         )
     first_line = (str(error).splitlines() or [""])[0]
+    said = f": {first_line}" if quote and first_line else ""
     return MambaMIMError(
-        f"Something unforeseen went wrong ({type(error).__name__}: {first_line}).",
+        f"Something unforeseen went wrong ({type(error).__name__}{said}).",
         "Run it again with MAMBAMIM_DEBUG=1 to see where.",
     )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mambamim.errors import BadInputError
 
+_STALE = 3600.0  # seconds after which an unfinished file is taken for a killed process's
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -29,6 +32,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     done = False
     try:
         made = _make_folder(path.parent)
+        _sweep(path)
         yield temporary
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
@@ -43,6 +47,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         if not done:
             _remove(temporary, made)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes that were killed while they wrote `path` have left beside it."""
+    left = re.compile(r"\.[0-9a-f]{8}-" + re.escape(path.name))
+    for sibling in path.parent.iterdir():
+        if left.fullmatch(sibling.name) and time.time() - sibling.stat().st_mtime > _STALE:
+            sibling.unlink(missing_ok=True)
 
 
 def _make_folder(folder: Path) -> list[Path]:

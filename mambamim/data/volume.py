@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mambamim.data.arrays import read_array
 from mambamim.data.dicom import read_dicom
 from mambamim.data.grid import Grid
 from mambamim.data.itk_files import read_itk
@@ -38,12 +39,13 @@ class Volume:
     source: Grid
 
 
-def read_volume(path: str | Path) -> Volume:
+def read_volume(path: str | Path, affine: np.ndarray | None = None) -> Volume:
     """Read one CT.
 
     Args:
         path: .nii, .nii.gz, .nrrd, .nhdr, .mha, .mhd, or a folder with DICOM slices (of several
             series the one with the most slices). Voxels that are not finite become air.
+        affine: of a .npy array, which carries none: (4, 4), voxel (i, j, k) to RAS mm.
 
     Raises:
         BadInputError: absent, empty, of another kind, damaged, cut short, a folder without DICOM,
@@ -52,7 +54,7 @@ def read_volume(path: str | Path) -> Volume:
     """
     path = Path(path)
     try:
-        array, grid = _read(path)
+        array, grid = _read(path, affine)
         array = _plain(array, path.name)
     except MemoryError as error:
         raise OutOfMemoryError(
@@ -66,7 +68,7 @@ def read_volume(path: str | Path) -> Volume:
     return Volume(array, grid.affine, grid)
 
 
-def _read(path: Path) -> tuple[np.ndarray, Grid]:
+def _read(path: Path, affine: np.ndarray | None) -> tuple[np.ndarray, Grid]:
     name = path.name.lower()
     if path.is_dir():
         return read_dicom(path)
@@ -76,6 +78,8 @@ def _read(path: Path) -> tuple[np.ndarray, Grid]:
         raise BadInputError(f"{path.name} is not a file.", "Give a scan or a DICOM folder.")
     if path.stat().st_size == 0:
         raise BadInputError(f"{path.name} is empty.", "Copy, download or export the file again.")
+    if affine is not None:
+        return read_array(path, affine)
     if name.endswith(_NIFTI):
         return read_nifti(path)
     if name.endswith(_ITK):

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from mambamim.checkpoints import Checkpoint
 from mambamim.errors import Cancelled, MissingDependencyError
+from mambamim.files import atomic_path
 from mambamim.inference.report import Cancel
 from mambamim.inference.runtimes import Runtime
 
@@ -126,7 +127,8 @@ class OpenVINORuntime:
             torch_seconds=torch_seconds,
             seconds=seconds,
         )
-        self._agreement.write_text(json.dumps(asdict(found), indent=1), encoding="utf-8")
+        with atomic_path(self._agreement) as temporary:
+            temporary.write_text(json.dumps(asdict(found), indent=1), encoding="utf-8")
         return found
 
 
@@ -158,9 +160,18 @@ def _trace(checkpoint: Checkpoint, home: Path) -> None:
                 traced, example_input=torch.zeros(shape), input=[list(shape)]
             )
         openvino.save_model(network, temporary / "network.xml", compress_to_fp16=False)
-        if home.exists():
-            shutil.rmtree(home)  # of an interrupted first run
-        temporary.replace(home)
+        _put_in_place(temporary, home)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     logger.info("compiled the network for this processor")
+
+
+def _put_in_place(made: Path, home: Path) -> None:
+    """Give a folder its name, unless another process was faster: then its folder stays."""
+    if home.exists() and not (home / "network.xml").is_file():
+        shutil.rmtree(home, ignore_errors=True)  # of an interrupted first run
+    try:
+        made.replace(home)
+    except OSError:
+        if not (home / "network.xml").is_file():
+            raise

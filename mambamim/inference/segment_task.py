@@ -12,11 +12,12 @@ import numpy as np
 
 from mambamim.errors import BadInputError
 
-OUTPUT_SUFFIXES = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".mha")
+OUTPUT_SUFFIXES = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".mha", ".npy")
 DEFAULT_MODEL = "abdomen-small"
 _PATHS = ("input", "output", "statistics", "picture", "preview")
 _FLAGS = ("keep_largest", "overwrite")
 _TEXTS = ("model", "device", "runtime", "quality")
+_ROWS = ("roi", "affine")
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class SegmentTask:
     """One scan to segment.
 
     Attributes:
-        input: a volume file or a DICOM folder.
-        output: the label map to write, named with one of `OUTPUT_SUFFIXES`.
+        input: a volume file or a DICOM folder, or a .npy array with `affine`.
+        output: the label map to write, named with one of `OUTPUT_SUFFIXES`; .npy is a bare array.
+        affine: of a .npy input, 4x4 rows, voxel (i, j, k) to RAS mm; None for all other files.
         model: name in the catalogue, or path of a checkpoint.
         device: as `Segmenter` takes it: "auto", "cpu", "cuda", "cuda:1", "mps".
         runtime: as `Segmenter` takes it: "auto", "torch", "openvino", "openvino-bf16".
@@ -41,6 +43,7 @@ class SegmentTask:
 
     input: Path
     output: Path
+    affine: tuple[tuple[float, ...], ...] | None = None
     model: str = DEFAULT_MODEL
     device: str = "auto"
     runtime: str = "auto"
@@ -60,6 +63,10 @@ class SegmentTask:
         _check_suffix("picture", self.picture, (".png",))
         if self.quality not in ("full", "coarse"):
             raise BadInputError(f"The quality '{self.quality}' is unknown.", "Use full or coarse.")
+        if (self.affine is not None) != (self.input.suffix.lower() == ".npy"):
+            raise BadInputError("A .npy input needs an affine, and no other input takes one.")
+        if self.affine is not None and np.shape(self.affine) != (4, 4):
+            raise BadInputError("The affine is not four rows of four numbers.")
         if self.roi is not None and (
             np.shape(self.roi) != (2, 3) or not np.isfinite(np.asarray(self.roi, float)).all()
         ):
@@ -121,9 +128,9 @@ def _parameter(name: str, value: Any) -> Any:
         return Path(value) if name in _PATHS else value
     if name == "organs" and isinstance(value, list) and all(isinstance(x, str) for x in value):
         return tuple(value)
-    if name == "roi" and isinstance(value, list):
+    if name in _ROWS and isinstance(value, list):
         try:
-            return tuple(tuple(float(x) for x in corner) for corner in value)
+            return tuple(tuple(float(x) for x in row) for row in value)
         except (TypeError, ValueError):
-            raise BadInputError("The parameter 'roi' is not two corners of numbers.") from None
+            raise BadInputError(f"The parameter '{name}' is not rows of numbers.") from None
     raise BadInputError(f"The parameter '{name}' cannot be {value!r:.60}.")

@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from mambamim.catalogue import record_seconds
+from mambamim.data.arrays import write_array
 from mambamim.data.picture import write_overlay
 from mambamim.data.statistics import OrganStatistics, organ_statistics, write_statistics
 from mambamim.data.volume import Volume, read_volume, write_label_map
@@ -99,7 +100,8 @@ def segment_file(
         report(1.0, "exists already")
         return SegmentOutcome(task.output, skipped=True)
     report(0.0, "reading")
-    volume = read_volume(task.input)
+    affine = None if task.affine is None else np.asarray(task.affine, np.float64)
+    volume = read_volume(task.input, affine)
     for place in task.places():
         check_writable(place)
     if task.picture is not None and importlib.util.find_spec("matplotlib") is None:
@@ -171,8 +173,16 @@ def _write(
         write_overlay(task.picture, volume.array, labels, volume.affine, names)
         written.append(task.picture)
     _stop_if(stop)
-    write_label_map(task.output, labels, volume, names)
+    _write_labels(task.output, labels, volume, names)
     written.append(task.output)
+    _stop_if(stop)  # asked for while the file was written: it goes again
+
+
+def _write_labels(place: Path, labels: np.ndarray, volume: Volume, names: dict[int, str]) -> None:
+    if place.suffix.lower() == ".npy":
+        write_array(place, labels)
+    else:
+        write_label_map(place, labels, volume, names)
 
 
 def _preview_writer(
@@ -187,7 +197,7 @@ def _preview_writer(
     place = task.preview
 
     def write(labels: np.ndarray) -> None:
-        write_label_map(place, labels, volume, names)
+        _write_labels(place, labels, volume, names)
         written.append(place)
         if tell is not None:
             tell(place)

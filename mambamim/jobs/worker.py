@@ -128,7 +128,7 @@ class Worker:
             job = importlib.import_module(self._jobs[context.request.job])
             context.result(job.run(context.request.parameters, context))
         except (Exception, KeyboardInterrupt) as error:
-            plain = plain_error(error)
+            plain = plain_error(error, quote=False)
             foreseen = isinstance(plain, (BadInputError, Cancelled))
             context.error(plain, None if foreseen else error)
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import map_coordinates, zoom
+from scipy.ndimage import map_coordinates
 
 from mambamim.data.anatomy.canvas import Canvas
 from mambamim.data.anatomy.organs import Organs
@@ -29,22 +29,19 @@ def draw_body(
     rng = np.random.default_rng([seed, 20])
     canvas = Canvas(shape, mm, rng)
     build = Build.draw(rng)
-    draw_trunk(canvas, build)
+    depth = draw_trunk(canvas, build)
     dome = draw_chest(canvas, build)
-    draw_skeleton(canvas, build)
+    draw_skeleton(canvas, build, depth)
     Organs(canvas, build, dome).draw()
     return _bend(canvas)
 
 
 def _bend(canvas: Canvas) -> np.ndarray:
     """Moves every place by a smooth random field of a few mm, so that no line stays straight."""
-    shape = canvas.tissues.shape
-    knots = [int(n * s / 55) + 3 for n, s in zip(shape, canvas.mm, strict=True)]
-    factors = [n / k for n, k in zip(shape, knots, strict=True)]
     places = []
-    for axis, size in enumerate(shape):
-        coarse = canvas.rng.normal(0, 3.2 / canvas.mm[axis], knots).astype(np.float32)
-        shift = zoom(coarse, factors, order=1, grid_mode=True, mode="nearest")
+    for axis, size in enumerate(canvas.tissues.shape):
+        shift = canvas.random_between_knots(55.0, 3.2 / canvas.mm[axis])
         line = np.arange(size, dtype=np.float32).reshape([-1 if a == axis else 1 for a in range(3)])
         places.append(shift + line)
-    return map_coordinates(canvas.tissues, places, order=0, mode="constant", cval=0)
+    # What a bend brings in from beyond the scan is more of the body, not air.
+    return map_coordinates(canvas.tissues, places, order=0, mode="nearest")

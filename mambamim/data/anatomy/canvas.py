@@ -46,12 +46,18 @@ class Canvas:
 
     def smooth_field(self, length_mm: float) -> np.ndarray:
         """A smooth random field of standard deviation 1 over the canvas, (D, H, W) float32."""
+        field = self.random_between_knots(length_mm, 1.0)
+        return field / max(float(field[::3, ::3, ::3].std()), 1e-6)
+
+    def random_between_knots(self, length_mm: float, deviation: float) -> np.ndarray:
+        """Normal numbers at knots about `length_mm` apart, linear between; (D, H, W) float32.
+
+        `deviation` is that of the knots; between them it is less.
+        """
         shape = self.tissues.shape
         knots = [int(n * s / length_mm) + 3 for n, s in zip(shape, self.mm, strict=True)]
-        coarse = self.rng.standard_normal(knots).astype(np.float32)
-        factors = [n / k for n, k in zip(shape, knots, strict=True)]
-        field = zoom(coarse, factors, order=1, grid_mode=True, mode="nearest")
-        return field / max(float(field[::3, ::3, ::3].std()), 1e-6)
+        coarse = self.rng.normal(0, deviation, knots).astype(np.float32)
+        return stretch(coarse, shape)
 
     def box(self, low: Point, high: Point) -> Box:
         """The voxels between two corners in mm."""
@@ -76,7 +82,17 @@ class Canvas:
     def ellipsoid(
         self, box: Box, centre: Point, radii: Point, turn: Point = (0, 0, 0)
     ) -> np.ndarray:
-        """Squared distance from `centre` in units of the radii, after turning by degrees."""
+        """Squared distance from `centre` in units of the radii: below 1 inside of the ellipsoid.
+
+        Args:
+            box: voxels to look at.
+            centre: mm.
+            radii: along the ellipsoid's own axes, mm.
+            turn: degrees about x, then y, then z.
+
+        Returns:
+            An array of the box's shape.
+        """
         offsets = [c - m for c, m in zip(self.grid(box), centre, strict=True)]
         matrix = _rotation(turn).T
         total: np.ndarray | float = 0.0
@@ -94,7 +110,11 @@ class Canvas:
         turn: Point = (0, 0, 0),
         wobble: float = 0.12,
     ) -> None:
-        """Draws an ellipsoid whose surface is bent by the noise."""
+        """Draws an ellipsoid whose surface is bent by the noise.
+
+        Centre and radii in mm, `turn` in degrees; `wobble` is the share of a radius by which one
+        standard deviation of the noise moves the surface.
+        """
         reach = max(radii) * 1.35 + 2
         box = self.box([c - reach for c in centre], [c + reach for c in centre])
         distance = self.ellipsoid(box, centre, radii, turn)
@@ -121,10 +141,25 @@ class Canvas:
             self.put(box, self.ellipsoid(box, centre, sides) < 1, tissue, over)
 
 
+def stretch(coarse: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A coarse (d, h, w) field drawn out to `shape`, linear between the middles of its voxels."""
+    factors = [n / k for n, k in zip(shape, coarse.shape, strict=True)]
+    return zoom(coarse, factors, order=1, grid_mode=True, mode="nearest")
+
+
 def smooth_path(
     points: Sequence[Point] | np.ndarray, radii: Point, step: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A line through `points` without overshoot, sampled every `step` mm, and its radii."""
+    """A line through `points` without overshoot, sampled every `step` mm, and its radii.
+
+    Args:
+        points: (P, 3) mm.
+        radii: P of them, mm.
+        step: mm along the straight lines between the points.
+
+    Returns:
+        Places (S, 3) and radii (S,), mm.
+    """
     knots = np.asarray(points, np.float64)
     along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(knots, axis=0), axis=1))])
     at = np.linspace(0, along[-1], max(2, int(along[-1] / step) + 1))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mambamim.data.anatomy.canvas import Canvas
+from mambamim.data.anatomy.canvas import Canvas, smooth_path
 from mambamim.data.anatomy.trunk import Build
 from mambamim.data.tissues import Tissue
 
@@ -17,7 +17,13 @@ _CAVITY = (Tissue.VISCERAL_FAT, Tissue.MUSCLE)
 
 
 class Organs:
-    """Draws the organs of one body."""
+    """Draws the organs of one body.
+
+    Args:
+        canvas: with trunk, chest and skeleton.
+        build: the person's measures.
+        dome: height of the diaphragm over each column in mm, (D, H, 1).
+    """
 
     def __init__(self, canvas: Canvas, build: Build, dome: np.ndarray) -> None:
         self.canvas, self.build, self.rng = canvas, build, canvas.rng
@@ -262,8 +268,6 @@ class Organs:
 
     def _haustra(self, course: list, radii: list[float]) -> tuple[list, list[float]]:
         """The same line in short steps with bulges between the taeniae's folds."""
-        from mambamim.data.anatomy.canvas import smooth_path
-
         path, thickness = smooth_path(course, radii, step=3.0)
         phase = np.arange(len(path)) * 3.0 / self.rng.uniform(24, 34) * 2 * np.pi
         bulge = thickness * (1 + 0.13 * np.sin(phase) + 0.06 * self.rng.standard_normal(len(path)))

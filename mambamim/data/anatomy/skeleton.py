@@ -5,21 +5,29 @@ from __future__ import annotations
 import numpy as np
 
 from mambamim.data.anatomy.canvas import Canvas
-from mambamim.data.anatomy.trunk import Build
+from mambamim.data.anatomy.trunk import SKIN_MM, Build
 from mambamim.data.tissues import Tissue
 
 SPINE_Y = -56.0  # middle of the vertebral bodies
+_COVER_MM = SKIN_MM + 3.0  # skin and fat over every bone
 _SOFT = (Tissue.VISCERAL_FAT, Tissue.MUSCLE, Tissue.SUBCUTANEOUS_FAT)
 _CHEST = (*_SOFT, Tissue.LUNGS)
 
 
-def draw_skeleton(canvas: Canvas, build: Build) -> None:
-    """Back muscles, psoas, spine, ribs, sternum, pelvis."""
+def draw_skeleton(canvas: Canvas, build: Build, depth: np.ndarray) -> None:
+    """Back muscles, psoas, spine, ribs, sternum, pelvis; `depth` under the skin in mm, (D, H, W).
+
+    In slender people ribs and iliac wings reach further out than the trunk: what lies over bones
+    stays as it was.
+    """
     _muscles(canvas)
+    cover = (depth > 0) & (depth < _COVER_MM)
+    before = canvas.tissues[cover]
     lordosis = canvas.rng.uniform(4, 12)
     heights = _spine(canvas, lordosis)
     _ribs(canvas, build, heights)
     _pelvis(canvas)
+    canvas.tissues[cover] = before
 
 
 def spine_y(z: float, lordosis: float) -> float:

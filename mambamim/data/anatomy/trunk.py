@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, zoom
+from scipy.ndimage import distance_transform_edt
 
-from mambamim.data.anatomy.canvas import Canvas
+from mambamim.data.anatomy.canvas import Canvas, stretch
 from mambamim.data.tissues import Tissue
 
-_SKIN_MM = 2.2
+SKIN_MM = 2.2
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ def draw_trunk(canvas: Canvas, build: Build) -> np.ndarray:
     x, y, _ = canvas.grid((slice(None), slice(None), slice(None)))
     # Fat is thinner at the back and over the ribs' sides than at the belly.
     front = np.clip(y / build.front, -1, 1)
-    fat = build.fat * (1 + 0.3 * front) * (1 + 0.12 * np.clip(canvas.noise, -2, 2)) + _SKIN_MM
+    fat = build.fat * (1 + 0.3 * front) * (1 + 0.12 * np.clip(canvas.noise, -2, 2)) + SKIN_MM
     wall = build.wall * (1 + 0.5 * np.clip(-front, 0, 1)) * (1 - 0.35 * (np.abs(x) < 18))
     tissues = canvas.tissues
     tissues[body] = Tissue.SKIN
-    tissues[depth > _SKIN_MM] = Tissue.SUBCUTANEOUS_FAT
+    tissues[depth > SKIN_MM] = Tissue.SUBCUTANEOUS_FAT
     tissues[depth > fat] = Tissue.MUSCLE
     tissues[depth > fat + wall] = Tissue.VISCERAL_FAT
     return depth
@@ -90,9 +90,7 @@ def _depth(body: np.ndarray, mm: np.ndarray) -> np.ndarray:
     deep = np.empty(padded.shape, np.float32)
     for k in range(padded.shape[2]):
         deep[:, :, k] = distance_transform_edt(padded[:, :, k], sampling=sampling[:2])
-    deep = deep[1:-1, 1:-1]
-    factors = np.divide(body.shape, deep.shape)
-    fine = zoom(deep, factors, order=1, grid_mode=True, mode="nearest")
+    fine = stretch(deep[1:-1, 1:-1], body.shape)
     return np.where(body, np.maximum(fine, 0.1), 0).astype(np.float32)
 
 
