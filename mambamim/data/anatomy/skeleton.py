@@ -9,7 +9,7 @@ from mambamim.data.anatomy.trunk import SKIN_MM, Build
 from mambamim.data.tissues import Tissue
 
 SPINE_Y = -56.0  # middle of the vertebral bodies
-_COVER_MM = SKIN_MM + 3.0  # skin and fat over every bone
+_COVER_MM = SKIN_MM + 4.0  # skin and fat over every bone
 _SOFT = (Tissue.VISCERAL_FAT, Tissue.MUSCLE, Tissue.SUBCUTANEOUS_FAT)
 _CHEST = (*_SOFT, Tissue.LUNGS)
 

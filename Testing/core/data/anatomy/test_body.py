@@ -85,6 +85,12 @@ def test_the_skin_closes_the_body(body):
     assert (inside[touching] <= Tissue.MUSCLE).mean() > 0.998
 
 
+def test_the_body_reaches_the_ends_of_the_scan(body):
+    """The bend looks beyond the first and last plane: what it finds there is no air."""
+    area = (body != Tissue.AIR).sum((0, 1))
+    assert min(area[0] / area[8], area[-1] / area[-9]) > 0.9
+
+
 def test_seeds_decide():
     first = draw_body(5, (40, 34, 40), (9.0,) * 3)
     assert np.array_equal(first, draw_body(5, (40, 34, 40), (9.0,) * 3))
