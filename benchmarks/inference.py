@@ -20,13 +20,13 @@ from importlib import metadata
 from pathlib import Path
 
 import torch
-from mambamim.memory import keep_large_buffers
 
 import mambamim
 from mambamim.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from mambamim.data.phantom import make_phantom
 from mambamim.inference.openvino_runtime import OpenVINORuntime, is_installed
 from mambamim.inference.runtimes import Runtime, TorchRuntime
+from mambamim.memory import keep_large_buffers
 
 NETWORKS = ("hymamba_small", "hymamba")
 NUM_CLASSES = 21
