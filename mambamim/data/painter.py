@@ -72,13 +72,16 @@ class _Painter:
         return self.hu
 
     def field(self, length_mm: float) -> Tensor:
+        """A smooth random field over the whole map."""
         return smooth_field(self.tissues.shape, length_mm, self.mm, self.generator)
 
     def uniform(self, low: float, high: float) -> float:
+        """One number."""
         draw = torch.rand((), generator=self.generator, device=self.generator.device)
         return low + (high - low) * float(draw)
 
     def is_any(self, *names: Tissue) -> Tensor:
+        """Where one of these tissues lies, (D, H, W) bool."""
         table = torch.zeros(max(Tissue) + 1, dtype=torch.bool, device=self.tissues.device)
         table[list(names)] = True
         return table[self.tissues]
@@ -90,6 +93,7 @@ class _Painter:
         return mask & (outside < 0.5)
 
     def put(self, where: Tensor, value: Tensor | float) -> None:
+        """Sets the HU in `where`."""
         self.hu = torch.where(where, value, self.hu)
 
     def fat(self) -> None:
@@ -164,10 +168,11 @@ class _Painter:
                 continue
             for _ in range(int(self.uniform(1, most + 0.999))):
                 centre = places[int(self.uniform(0, len(places) - 1e-3))]
-                radius = 4 * 6 ** self.uniform(0, 1)
+                radius = 4 * 6 ** self.uniform(0, 1)  # 4 to 24 mm, small ones more often
                 self._lesion(organ, centre, radius, float(self.table[names[0]]))
 
     def _lesion(self, organ: Tensor, centre: Tensor, radius: float, around: float) -> None:
+        """One ball of `radius` mm at a voxel: a cyst, or a tumour darker than `around` (HU)."""
         reach = int(radius * 1.4 / self.mm) + 1
         box = tuple(slice(max(0, int(c) - reach), int(c) + reach + 1) for c in centre)
         axes = [
@@ -202,7 +207,7 @@ class _Painter:
             self.uniform(110, 420) + 25 * self.wide,
             (stool if organ is Tissue.COLON else self.uniform(15, 60) + 20 * self.fine),
         )[kind]
-        self.put(lumen, content + 0 * self.fine)
+        self.put(lumen, content)
         if self.uniform(0, 1) < gas:
             # The level differs from place to place along the gut, not within a loop.
             front = torch.arange(self.hu.shape[1], device=self.hu.device)[None, :, None] * self.mm

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -26,7 +28,8 @@ def scan(
         spacing_mm: voxel size.
         generator: of the same device.
         noise_hu: standard deviation of the noise; None draws 4 to 20.
-        slice_mm: thickness of a slice; planes are averaged over it. None keeps the voxel's.
+        slice_mm: thickness of a slice along axis 2; planes are averaged over it. None keeps the
+            voxel's.
 
     Returns:
         (D, H, W) int16 HU in [-1024, 3071].
@@ -39,9 +42,7 @@ def scan(
     hu = _with_couch(hu, spacing_mm, uniform(6, 14), uniform(2e-4, 1.2e-3))
     hu = _blur(hu, uniform(0.35, 0.85) / spacing_mm)
     if slice_mm and slice_mm > spacing_mm:
-        planes = max(1, round(slice_mm / spacing_mm)) | 1
-        padded = F.pad(hu[None], (planes // 2, planes // 2), mode="replicate")
-        hu = F.avg_pool1d(padded[0].flatten(0, 1)[None], planes, 1)[0].view(hu.shape)
+        hu = _thicken(hu, slice_mm / spacing_mm)
     shade = smooth_field(hu.shape, 110, spacing_mm, generator) * uniform(0, 4)
     deviation = uniform(4, 20) if noise_hu is None else noise_hu
     noise = torch.randn(hu.shape, generator=generator, device=hu.device)
@@ -51,7 +52,10 @@ def scan(
 
 
 def _with_couch(hu: Tensor, mm: float, gap: float, bend: float) -> Tensor:
-    """A thin curved shell with foam under the patient's back."""
+    """A thin curved shell with foam under the patient's back.
+
+    `gap` lies between back and couch, mm; `bend` is the shell's rise to the sides, mm per mm^2.
+    """
     rows = (hu > _AIR).any(2).any(0).nonzero()
     if not len(rows):
         return hu
@@ -68,16 +72,29 @@ def _with_couch(hu: Tensor, mm: float, gap: float, bend: float) -> Tensor:
 
 
 def _blur(volume: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur; `sigma` in voxels."""
+    """Gaussian blur of (D, H, W); `sigma` in voxels."""
     reach = max(1, round(3 * sigma))
     line = torch.arange(-reach, reach + 1, device=volume.device, dtype=torch.float32)
     kernel = torch.exp(-(line**2) / (2 * sigma**2))
     kernel = kernel / kernel.sum()
     for axis in range(3):
-        sides = [0, 0, 0, 0, 0, 0]
-        sides[2 * (2 - axis)] = sides[2 * (2 - axis) + 1] = reach
-        shape = [1, 1, 1, 1, 1]
-        shape[2 + axis] = len(kernel)
-        padded = F.pad(volume[None, None], sides, mode="replicate")
-        volume = F.conv3d(padded, kernel.view(shape))[0, 0]
+        volume = _weigh(volume, kernel, axis)
     return volume
+
+
+def _thicken(volume: Tensor, planes: float) -> Tensor:
+    """Mean over `planes` planes along axis 2; of the outermost ones a part may count."""
+    reach = math.ceil((planes - 1) / 2)
+    line = torch.arange(-reach, reach + 1, device=volume.device)
+    share = (planes / 2 + 0.5 - line.abs()).clamp(0, 1)
+    return _weigh(volume, share / share.sum(), 2)
+
+
+def _weigh(volume: Tensor, kernel: Tensor, axis: int) -> Tensor:
+    """Weighted sum of neighbours along an axis of (D, H, W); the last planes go on outside."""
+    sides = [0, 0, 0, 0, 0, 0]
+    sides[2 * (2 - axis)] = sides[2 * (2 - axis) + 1] = len(kernel) // 2
+    shape = [1, 1, 1, 1, 1]
+    shape[2 + axis] = len(kernel)
+    padded = F.pad(volume[None, None], sides, mode="replicate")
+    return F.conv3d(padded, kernel.view(shape))[0, 0]
