@@ -13,6 +13,7 @@ from torch import Tensor
 from mambamim.data.anatomy import draw_body
 from mambamim.data.phantom import paint_scan
 from mambamim.data.tissues import labels_of
+from mambamim.errors import BadInputError
 from mambamim.training.patches import Case
 
 PHANTOM_MM = 1.5
@@ -77,18 +78,31 @@ class CasePool:
 
 
 def load_case(ct: Path, label: Path, device: torch.device) -> Case:
-    """A real case with TotalSegmentator's label values, isotropic, refined to 1.5 mm.
+    """A real case with TotalSegmentator's label values, refined to about 1.5 mm.
 
     Labels are refined as smoothed memberships, so that coarse steps become surfaces again.
+
+    Args:
+        ct: NIfTI in HU with voxels that are as long as wide and high.
+        label: NIfTI on the same grid.
+        device: where the case will lie.
+
+    Raises:
+        BadInputError: the voxels are no cubes, or the label map has another shape.
     """
     image = nib.as_closest_canonical(nib.load(ct))
     values = np.asarray(nib.as_closest_canonical(nib.load(label)).dataobj)
+    sides = image.header.get_zooms()[:3]
+    if not np.allclose(sides, sides[0], rtol=0.02):
+        raise BadInputError(f"{ct.name}: its voxels are no cubes.", "Resample it to one spacing.")
+    if values.shape != image.shape:
+        raise BadInputError(f"{label.name} has another shape than {ct.name}.")
     hu = torch.from_numpy(np.asarray(image.dataobj, np.float32)).clamp(-1024, 3071).to(device)
-    mm = float(np.mean(image.header.get_zooms()[:3]))
+    mm = float(np.mean(sides))
     ours = np.zeros(256, np.uint8)
     ours[list(_FROM_TOTAL)] = list(_FROM_TOTAL.values())
     labels = torch.from_numpy(ours[values.astype(np.uint8)]).to(device)
-    factor = round(mm / PHANTOM_MM)
+    factor = max(1, round(mm / PHANTOM_MM))
     if factor > 1:
         hu = _refine(hu, factor)
         labels = _refine_labels(labels, factor)
@@ -96,20 +110,19 @@ def load_case(ct: Path, label: Path, device: torch.device) -> Case:
 
 
 def _refine(volume: Tensor, factor: int) -> Tensor:
+    """(D, H, W) -> `factor` times as fine, the same extent."""
     return F.interpolate(volume[None, None], scale_factor=factor, mode="trilinear")[0, 0]
 
 
 def _refine_labels(labels: Tensor, factor: int) -> Tensor:
-    best = None
+    """(D, H, W) uint8 -> `factor` times as fine: in each voxel the class with the largest share."""
+    shape = [factor * n for n in labels.shape]
+    best = torch.zeros(shape, device=labels.device)
+    result = torch.zeros(shape, dtype=torch.uint8, device=labels.device)
     for value in torch.unique(labels).tolist():
-        soft = F.avg_pool3d((labels == value).float()[None, None], 3, 1, 1)[0, 0]
-        share = _refine(soft * 0.5 + 0.5 * (labels == value).float(), factor)
-        if best is None:
-            best, result = (
-                share,
-                torch.full(share.shape, value, dtype=torch.uint8, device=share.device),
-            )
-            continue
+        member = (labels == value).float()
+        soft = F.avg_pool3d(member[None, None], 3, 1, 1)[0, 0]
+        share = _refine((member + soft) / 2, factor)
         better = share > best
         best, result = torch.where(better, share, best), result.masked_fill(better, value)
     return result

@@ -26,12 +26,18 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mambamim.catalogue.terminology import ABDOMEN_LABELS
 from mambamim.checkpoints import load_checkpoint, save_checkpoint
+from mambamim.files import atomic_path
 from mambamim.models import build_model
 from mambamim.training.case_pool import CasePool, draw_anatomy, load_case
 from mambamim.training.patches import Case, PatchSampler
 
 logger = logging.getLogger(__name__)
 WINDOW_HU = (-175.0, 250.0)
+PHANTOM_DATA = {"name": "procedural phantoms", "licence": "Apache-2.0"}
+CASE_DATA = {
+    "name": "TotalSegmentator example CT, pseudo-labels of its authors",
+    "licence": "Apache-2.0",
+}
 COARSE_SHARE = 0.3  # of the batches: patches at 3 mm, so that the coarse preview works too
 
 
@@ -82,12 +88,19 @@ class FirstModel:
         self.loss = DiceCELoss(to_onehot_y=True, softmax=True, include_background=False, batch=True)
         self.step = 0
         self.seconds = 0.0
+        self.data = [PHANTOM_DATA]
+
+    def learns_from(self, data: list[dict[str, str]]) -> None:
+        """Notes what the network has seen: names and licences for the checkpoint's header."""
+        self.data += [entry for entry in data if entry not in self.data]
 
     def start_from(self, path: Path) -> None:
         """Takes the weights of a checkpoint, for a further run with its own schedule."""
-        weights = load_checkpoint(path).model.state_dict()
+        checkpoint = load_checkpoint(path)
+        weights = checkpoint.model.state_dict()
         self.model.load_state_dict(weights)
         self.average.module.load_state_dict(weights)
+        self.learns_from(checkpoint.header.training.get("data", []))
 
     def rate(self) -> float:
         """Learning rate: up over 100 steps, then down a cosine to 2 % at `total_minutes`."""
@@ -114,16 +127,17 @@ class FirstModel:
         return loss.detach()
 
     def save(self, folder: Path) -> None:
-        """Resume state (tensors only) and the averaged network as a checkpoint."""
+        """Resume state (tensors and plain values) and the averaged network as a checkpoint."""
         state = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
+            "data": self.data,
         }
-        torch.save(state, folder / "state.partial")
-        (folder / "state.partial").replace(folder / "state.pt")
+        with atomic_path(folder / "state.pt") as temporary:
+            torch.save(state, temporary)
         save_checkpoint(
             folder / "abdomen-small.safetensors",
             self.average.module,
@@ -132,17 +146,7 @@ class FirstModel:
             name="abdomen-small",
             title="Abdominal organs in CT, small and fast",
             licence="Apache-2.0",
-            training={
-                "data": [
-                    {"name": "procedural phantoms", "licence": "Apache-2.0"},
-                    {
-                        "name": "TotalSegmentator example CT, pseudo-labels of its authors",
-                        "licence": "Apache-2.0",
-                    },
-                ],
-                "steps": self.step,
-                "scores": {},
-            },
+            training={"data": self.data, "steps": self.step, "scores": {}},
         )
 
     def resume(self, folder: Path) -> None:
@@ -155,6 +159,7 @@ class FirstModel:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
+        self.learns_from(state["data"])
         logger.info("resumed at step %d", self.step)
 
 
@@ -162,6 +167,8 @@ def run(first: FirstModel, cases: list[Case], out: Path, workers: int) -> None:
     """Draws anatomies, trains for the recipe's minutes, saves."""
     recipe, device = first.recipe, first.device
     first.resume(out)
+    if cases:
+        first.learns_from([CASE_DATA])
     start = time.perf_counter()
     seeds = range(1000 * (recipe.seed + 1), 1000 * (recipe.seed + 1) + recipe.anatomies)
     with ProcessPoolExecutor(workers) as executor:
@@ -198,7 +205,7 @@ def main() -> None:
     parser.add_argument(
         "--total-minutes", type=float, help="the schedule's length, default --minutes"
     )
-    about = "a real case with TotalSegmentator's values: CT LABEL"
+    about = "TotalSegmentator's example, or a case with its label values: CT LABEL"
     parser.add_argument("--case", nargs=2, type=Path, action="append", default=[], help=about)
     parser.add_argument("--start", type=Path, help="checkpoint whose weights to begin with")
     parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")

@@ -17,7 +17,7 @@ class Case:
     """A volume and its labels, RAS-oriented, isotropic.
 
     Attributes:
-        hu: (D, H, W) float16 or float32, HU.
+        hu: (D, H, W) int16 or floating, HU.
         labels: (D, H, W) uint8.
         mm: voxel size.
     """
@@ -81,7 +81,10 @@ class PatchSampler:
         return (at / extent * 2 - 1).flip(-1)[None]
 
     def _centre(self, case: Case) -> Tensor:
-        """A voxel: of a random class half of the time, so that small organs are seen, else any."""
+        """A voxel's index, (3,): in or near a random class half of the time, else anywhere.
+
+        So the small organs are seen as often as the large ones.
+        """
         shape = torch.tensor(case.labels.shape, device=self.device)
         if self.uniform(0, 1) < 0.5:
             thinned = case.labels[::3, ::3, ::3]
@@ -91,7 +94,8 @@ class PatchSampler:
                 pick = int(self.uniform(0, len(present) - 1e-6))
                 where = (thinned == present[pick]).nonzero()
                 index = where[int(self.uniform(0, len(where) - 1e-6))] * 3
-                return index.float() + self.uniform(-8, 8)
+                near = torch.tensor([self.uniform(-8, 8) for _ in range(3)])
+                return index + near.to(self.device)
         random = torch.rand(3, generator=self.generator, device=self.device)
         return (0.1 + 0.8 * random) * shape
 
