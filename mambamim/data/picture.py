@@ -161,7 +161,8 @@ def _draw_levels(axes: Axes, view: View, views: list[View]) -> None:
         level = height - (other.index + 0.5) * view.row_mm
         axes.plot([0, width], [level, level], color=_INK, linewidth=0.6, alpha=0.35, dashes=(4, 4))
         style: dict[str, Any] = {"color": _INK, "fontsize": 8, "path_effects": _halo()}
-        axes.text(width, level, f" {number}", va="center", **style)
+        # Inside of the slice: the letter of the patient's side stands beside it.
+        axes.text(0.985 * width, level, f"{number}", ha="right", va="center", **style)
 
 
 def _draw_words(axes: Axes, view: View, views: list[View]) -> None:
