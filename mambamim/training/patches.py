@@ -112,7 +112,8 @@ class PatchSampler:
         if self.uniform(0, 1) < 0.3:
             thick = int(self.uniform(2, 5))
             coarse = F.avg_pool3d(hu, (1, 1, thick), ceil_mode=True)
-            hu = F.interpolate(coarse, size=hu.shape[2:], mode="trilinear")
+            finer = F.interpolate(coarse, scale_factor=(1, 1, thick), mode="trilinear")
+            hu = finer[..., : hu.shape[-1]]
         if self.uniform(0, 1) < 0.2:
             hu = F.avg_pool3d(F.pad(hu, (1,) * 6, mode="replicate"), 3, 1)
         if self.uniform(0, 1) < 0.6:
