@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Segmenter": "mambamim.inference",
+    "TOKI": "mambamim.pretraining",
     "build_model": "mambamim.models",
     "convert_reference_state_dict": "mambamim.models",
     "load_checkpoint": "mambamim.checkpoints",

@@ -28,7 +28,7 @@ class MambaMIMError(Exception):
         self.hint = hint
 
 
-class BadInputError(MambaMIMError):
+class BadInputError(MambaMIMError, ValueError):
     """What the user gave cannot be used: a file, a parameter, a place to write to."""
 
     kind = "bad_input"
