@@ -51,10 +51,23 @@ def test_the_couch_lies_behind_the_back_and_nowhere_else():
 
 
 def test_the_couch_never_cuts_into_the_body():
-    body = cylinder()
-    for seed in range(6):
+    """A body so broad that the couch's sides would rise into it."""
+    body = torch.full((140, 40, 6), -1000.0)
+    body[:, 20:32] = 200.0
+    for seed in range(20):
         image = scan(body, MM, generator(seed), noise_hu=0.0).float()
-        assert float(image[20:40, 20:40].abs().max()) < 25
+        assert float((image[:, 22:30] - 200).abs().max()) < 30
+
+
+def test_edges_are_blurred_by_less_than_two_millimetres():
+    edge = torch.zeros(40, 40, 40)
+    edge[:, :, 20:] = 1000.0
+    for seed in range(5):
+        image = scan(edge, 0.7, generator(seed), noise_hu=0.0).float()[20, 20]
+        assert image[19] > 25
+        assert image[20] < 975
+        assert image[:17].abs().max() < 25
+        assert (image[23:] - 1000).abs().max() < 25
 
 
 def test_slices_average_as_many_planes_as_their_thickness_holds():

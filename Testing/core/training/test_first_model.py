@@ -48,11 +48,16 @@ def test_a_step_changes_the_network_and_what_it_averages(trained):
 
 
 @pytest.mark.slow
-def test_steps_lower_the_loss(batch):
+def test_steps_teach_what_the_labels_say(batch):
     first = FirstModel(Recipe(seed=1, learning_rate=3e-2), CPU)
     losses = [float(first.train_step(*batch)) for _ in range(16)]
     assert np.isfinite(losses).all()
     assert np.mean(losses[-3:]) < 0.8 * losses[0]
+    hu, labels = batch
+    with torch.no_grad():
+        image = ((hu + 175) / 425).clamp(0, 1)[:, None]
+        likely = first.model(image).softmax(1)[:, 6]
+    assert float(likely[labels == 6].mean()) > float(likely[labels == 0].mean()) + 0.1
 
 
 def test_the_rate_rises_and_falls():

@@ -95,21 +95,37 @@ def test_degradation_changes_contrast_offset_and_noise():
 
 
 @pytest.mark.usefixtures("plain")
-def test_a_patch_covers_millimetres_not_voxels(monkeypatch):
-    """Twice the spacing, twice the field: a ball of 30 mm is that large in either patch."""
+@pytest.mark.parametrize("mm", [1.5, 3.0])
+def test_a_patch_covers_millimetres_and_keeps_the_axes(mm, monkeypatch):
+    """A box is as long along each axis, and as far from the middle, at either spacing."""
     monkeypatch.setattr(PatchSampler, "uniform", lambda self, low, high: (low + high) / 2)
     monkeypatch.setattr(
         PatchSampler, "_centre", lambda self, case: torch.tensor(case.labels.shape) / 2
     )
-    line = torch.arange(64) - 31.5
-    grid = torch.meshgrid(line, line, line, indexing="ij")
-    ball = (sum(g**2 for g in grid).sqrt() * 1.5 < 30).to(torch.uint8)
     monkeypatch.setattr(PatchSampler, "_bend", lambda self, size: torch.zeros(3))
-    for mm in (1.5, 3.0):
-        _, labels = sampler(0, 48).draw(Case(ball * 100.0, ball, 1.5), mm)
-        # The zoom's middle is 1.02, so patches look a little further; whole voxels are counted.
-        volume = float(labels.sum()) * (mm * 1.02) ** 3
-        assert volume == pytest.approx(4 / 3 * np.pi * 30**3, rel=0.08)
+    labels = torch.zeros(64, 60, 72, dtype=torch.uint8)
+    labels[28:44, 18:42, 14:50] = 1  # 24, 36 and 54 mm; middle at (6, 0, -6) mm
+    hu, found = sampler(0, 48).draw(Case(labels * 100.0, labels, 1.5), mm)
+    step = 1.02 * mm  # the middle of the zoom's range
+    for mask in (found == 1, hu > 50):
+        where = mask.nonzero().float()
+        lengths = (where.amax(0) - where.amin(0) + 1) * step
+        np.testing.assert_allclose(lengths, [24, 36, 54], atol=1.5 * step)
+        offset = (where.mean(0) - 23.5) * step
+        np.testing.assert_allclose(offset, [6, 0, -6], atol=0.4 * mm)
+
+
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize("mm", [1.5, 3.0])
+def test_labels_do_not_slip_by_a_part_of_a_voxel(mm, monkeypatch):
+    """On a staircase, image and labels are equal in the mean along each axis."""
+    monkeypatch.setattr(PatchSampler, "_centre", lambda self, case: torch.full((3,), 64.0))
+    for axis in range(3):
+        shape = [128 if a == axis else 1 for a in range(3)]
+        stairs = torch.arange(128, dtype=torch.uint8).view(shape).expand(128, 128, 128)
+        hu, labels = sampler(axis, 24).draw(Case(stairs.float(), stairs, 1.5), mm)
+        inner = (slice(4, -4),) * 3
+        assert abs(float((hu - labels)[inner].mean())) < 0.1
 
 
 @pytest.mark.usefixtures("plain")
