@@ -12,6 +12,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "MambaMIM": "mambamim.pretraining",
     "Segmenter": "mambamim.inference",
     "TOKI": "mambamim.pretraining",
     "build_model": "mambamim.models",

@@ -30,6 +30,7 @@ _PAPER: Architecture = {
     "decoder_depths": [1, 2, 2, 2],  # at strides 1, 2, 4, 8
     "decoder_expansions": [2, 2, 4, 4],
 }
+_CONVOLUTIONS: Architecture = {key: value for key, value in _HYMAMBA.items() if key != "layers"}
 _SMALL: Architecture = {
     "channels": [16, 32, 96, 160, 240],
     "depths": [2, 2, 2, 1],
@@ -56,6 +57,12 @@ def _hymamba(a: Architecture) -> HyMamba:
     return HyMamba(encoder, stage, decoder, a)
 
 
+def _hymamba_cnn(a: Architecture) -> HyMamba:
+    encoder = _hymamba_encoder(a)
+    decoder = UnetrDecoder(encoder.channels, last=a["stem"], num_classes=a["num_classes"])
+    return HyMamba(encoder, None, decoder, a)
+
+
 def _hymamba_paper(a: Architecture) -> HyMamba:
     encoder = _hymamba_encoder(a)
     stage = MambaStage(a["channels"][-1], a["layers"], bidirectional=True, scan=a["scan"])
@@ -80,6 +87,7 @@ def _vanilla_mamba(a: Architecture) -> VanillaMamba:
 
 _NETWORKS: dict[str, tuple[Architecture, Callable[[Architecture], nn.Module]]] = {
     "hymamba": (_HYMAMBA, _hymamba),
+    "hymamba_cnn": (_CONVOLUTIONS, _hymamba_cnn),
     "hymamba_paper": (_PAPER, _hymamba_paper),
     "hymamba_small": (_SMALL, _hymamba_small),
     "vanilla_mamba": (_VANILLA, _vanilla_mamba),

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from mambamim.errors import BadInputError
 from mambamim.models.mamba import MambaStage
-from mambamim.models.mednext import MedNeXtBlock, ResidualBlock
+from mambamim.models.mednext import MedNeXtStage, ResidualBlock
+from mambamim.ops.sparse import hide
 
 STRIDE = 16
 
@@ -38,7 +39,7 @@ class HyMamba(nn.Module):
 
     Args:
         encoder: volume -> features at strides 1, 2, 4, 8, 16; the last goes through `stage`.
-        stage: on the deepest feature.
+        stage: on the deepest feature; None for a network of convolutions alone.
         decoder: such a list of features -> logits at stride 1.
         architecture: arguments of `build_model`, JSON-able.
     """
@@ -46,7 +47,7 @@ class HyMamba(nn.Module):
     def __init__(
         self,
         encoder: nn.Module,
-        stage: MambaStage,
+        stage: MambaStage | None,
         decoder: nn.Module,
         architecture: dict[str, Any],
     ) -> None:
@@ -62,7 +63,7 @@ class HyMamba(nn.Module):
         """
         check_input(x, self.architecture["in_channels"])
         *skips, deepest = self.encoder(x)
-        return self.decoder([*skips, self.stage(deepest)])
+        return self.decoder([*skips, deepest if self.stage is None else self.stage(deepest)])
 
 
 class HyMambaEncoder(nn.Module):
@@ -90,17 +91,21 @@ class HyMambaEncoder(nn.Module):
             nn.Conv3d(a, b, 3, padding=1) for a, b in zip(channels, widths, strict=False)
         )
         self.stages = nn.ModuleList(
-            nn.Sequential(*(MedNeXtBlock(width, expansion) for _ in range(depth)))
+            MedNeXtStage(depth, width, expansion)
             for width, depth, expansion in zip(widths, depths, expansions, strict=True)
         )
         self.skips = nn.ModuleList(ResidualBlock(width, width) for width in widths)
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """(B, C_in, D, H, W) -> features at strides 1, 2, 4, 8, 16; all but the last are skips."""
+    def forward(self, x: Tensor, visible: Tensor | None = None) -> list[Tensor]:
+        """(B, C_in, D, H, W) -> features at strides 1, 2, 4, 8, 16; all but the last are skips.
+
+        With `visible` (B, D/16, H/16, W/16) only what is visible is seen, see `MedNeXtStage`.
+        """
         features = []
-        x = self.stem(x)
+        x = hide(self.stem(hide(x, visible)), visible)
         for expand, skip, stage in zip(self.expand, self.skips, self.stages, strict=True):
-            x = expand(x)
-            features.append(skip(x))
-            x = stage(F.max_pool3d(x, 2))
+            x = hide(expand(x), visible)
+            features.append(skip(x, visible))
+            # Windows of 2 never straddle two patches of 16: a masked voxel meets masked ones only.
+            x = stage(F.max_pool3d(x, 2), visible)
         return [*features, x]

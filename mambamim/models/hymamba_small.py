@@ -18,7 +18,8 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mambamim.models.mednext import ChannelNorm, MedNeXtBlock
+from mambamim.models.mednext import ChannelNorm, MedNeXtStage
+from mambamim.ops.sparse import hide
 
 
 class SmallEncoder(nn.Module):
@@ -47,15 +48,19 @@ class SmallEncoder(nn.Module):
             for a, b in itertools.pairwise(channels)
         )
         self.stages = nn.ModuleList(
-            nn.Sequential(*(MedNeXtBlock(width, expansion) for _ in range(depth)))
+            MedNeXtStage(depth, width, expansion)
             for width, depth, expansion in zip(channels[1:], depths, expansions, strict=True)
         )
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """(B, C_in, D, H, W) -> features at strides 1, 2, 4, 8, 16."""
-        x = F.leaky_relu(self.stem(x), 0.01, inplace=True)
+    def forward(self, x: Tensor, visible: Tensor | None = None) -> list[Tensor]:
+        """(B, C_in, D, H, W) -> features at strides 1, 2, 4, 8, 16.
+
+        With `visible` (B, D/16, H/16, W/16) only what is visible is seen, see `MedNeXtStage`.
+        """
+        x = F.leaky_relu(self.stem(hide(x, visible)), 0.01, inplace=True)
+        x = hide(x, visible)
         features = [x]
         for down, stage in zip(self.down, self.stages, strict=True):
-            x = stage(down(x))
+            x = stage(hide(down(x), visible), visible)
             features.append(x)
         return features

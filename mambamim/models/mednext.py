@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mambamim.ops.sparse import hide
+
 
 class ChannelNorm(nn.Module):
     """LayerNorm over the channels of each voxel: biased variance, then scale and shift.
@@ -20,8 +22,16 @@ class ChannelNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
         self.eps = eps
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, D, H, W) -> (B, C, D, H, W)."""
+    def forward(self, x: Tensor, visible: Tensor | None = None) -> Tensor:
+        """(B, C, D, H, W) -> (B, C, D, H, W), zero where `visible` (B, d, h, w) is False."""
+        if visible is not None:
+            # The authors' masked norm is torch's own; the two round differently. The features keep
+            # their memory format, for convolutions round by it.
+            layer = (self.weight.shape, self.weight, self.bias, self.eps)
+            normed = F.layer_norm(x.movedim(1, -1), *layer).movedim(-1, 1)
+            last = x.is_contiguous(memory_format=torch.channels_last_3d)
+            kind = torch.channels_last_3d if last else torch.contiguous_format
+            return hide(normed.contiguous(memory_format=kind), visible)
         dtype = x.dtype
         if dtype in (torch.float16, torch.bfloat16):
             x = x.float()  # squares of half-precision activations overflow or lose all digits
@@ -44,9 +54,27 @@ class MedNeXtBlock(nn.Module):
         self.conv2 = nn.Conv3d(channels, inner, 1)
         self.conv3 = nn.Conv3d(inner, channels, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, visible: Tensor | None = None) -> Tensor:
+        """(B, C, D, H, W) -> (B, C, D, H, W); see `MedNeXtStage` for `visible`."""
+        # All but the first convolution look at one voxel: biases are hidden once, at the end.
+        return x + hide(self.conv3(F.gelu(self.conv2(self.norm(self.conv1(x), visible)))), visible)
+
+
+class MedNeXtStage(nn.ModuleList):
+    """MedNeXt blocks one after the other.
+
+    `visible` (B, d, h, w) bool, here as in all encoders: what is masked is zero going in and coming
+    out, and changes nothing that is visible; None means that all is visible.
+    """
+
+    def __init__(self, depth: int, channels: int, expansion: int) -> None:
+        super().__init__(MedNeXtBlock(channels, expansion) for _ in range(depth))
+
+    def forward(self, x: Tensor, visible: Tensor | None = None) -> Tensor:
         """(B, C, D, H, W) -> (B, C, D, H, W)."""
-        return x + self.conv3(F.gelu(self.conv2(self.norm(self.conv1(x)))))
+        for block in self:
+            x = block(x, visible)
+        return x
 
 
 class ResidualBlock(nn.Module):
@@ -64,9 +92,9 @@ class ResidualBlock(nn.Module):
             self.conv3 = nn.Conv3d(in_channels, out_channels, 1)
             self.norm3 = ChannelNorm(out_channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C_in, D, H, W) -> (B, C_out, D, H, W)."""
-        inner = F.leaky_relu(self.norm1(self.conv1(x)), self.slope)
-        inner = self.norm2(self.conv2(inner))
-        shortcut = self.norm3(self.conv3(x)) if self.projects else x
+    def forward(self, x: Tensor, visible: Tensor | None = None) -> Tensor:
+        """(B, C_in, D, H, W) -> (B, C_out, D, H, W); see `MedNeXtStage` for `visible`."""
+        inner = F.leaky_relu(self.norm1(self.conv1(x), visible), self.slope)
+        inner = self.norm2(self.conv2(inner), visible)
+        shortcut = self.norm3(self.conv3(x), visible) if self.projects else x
         return F.leaky_relu(inner + shortcut, self.slope)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mambamim.models.decoders import climb
 from mambamim.models.hymamba import STRIDE, check_input
 from mambamim.models.mamba import MambaStage
+from mambamim.ops.sparse import hide
 
 
 class PatchEmbedding(nn.Module):
@@ -22,9 +23,13 @@ class PatchEmbedding(nn.Module):
         self.channels = (in_channels, width)
         self.proj = nn.Conv3d(in_channels, width, STRIDE, stride=STRIDE)
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """(B, C_in, D, H, W) -> what there is at strides 1 (the volume) and 16 (tokens)."""
-        return [x, self.proj(x)]
+    def forward(self, x: Tensor, visible: Tensor | None = None) -> list[Tensor]:
+        """(B, C_in, D, H, W) -> what there is at strides 1 (the volume) and 16 (tokens).
+
+        With `visible` (B, D/16, H/16, W/16) what is masked is zero.
+        """
+        x = hide(x, visible)
+        return [x, hide(self.proj(x), visible)]
 
 
 class VanillaDecoder(nn.Module):

@@ -30,7 +30,11 @@ def count_visible(places: int, ratio: float) -> int:
 
 
 def draw_visible(
-    batch: int, grid: Sequence[int], ratio: float, generator: torch.Generator
+    batch: int,
+    grid: Sequence[int],
+    ratio: float,
+    generator: torch.Generator | None,
+    device: torch.device | str = "cpu",
 ) -> Tensor:
     """Draw which places of the deepest grid each sample keeps; exactly the asked share in each.
 
@@ -38,14 +42,15 @@ def draw_visible(
         batch: B.
         grid: (d, h, w), the deepest grid.
         ratio: share that is masked, in (0, 1).
-        generator: of the device that the mask shall be on.
+        generator: of `device`; None takes torch's own.
+        device: that the mask shall be on.
 
     Returns:
         (B, d, h, w) bool, True = visible.
     """
     places = int(torch.Size(grid).numel())
     kept = count_visible(places, ratio)
-    noise = torch.rand(batch, places, generator=generator, device=generator.device)
+    noise = torch.rand(batch, places, generator=generator, device=device)
     rank = noise.argsort(1).argsort(1)  # a permutation in every row, so ties cannot add a place
     return (rank < kept).view(batch, *grid)
 

@@ -11,6 +11,7 @@ from mambamim.ops.scan_order import SCAN_KINDS
 # The big ones in miniature: the same wiring in a second.
 TINY = {
     "hymamba": {"stem": 4, "channels": [6, 8, 10, 12], "layers": 1},
+    "hymamba_cnn": {"stem": 4, "channels": [6, 8, 10, 12]},
     "hymamba_paper": {"stem": 4, "channels": [6, 8, 10, 12], "layers": 1},
     "hymamba_small": {"channels": [4, 6, 8, 10, 12], "layers": 1},
     "vanilla_mamba": {"width": 12, "layers": 4, "taps": [1, 2, 3], "channels": [2, 4, 6, 8]},
@@ -53,7 +54,7 @@ def test_architecture_builds_the_same_network_again(name: str) -> None:
     assert torch.equal(again(x), model(x))
 
 
-@pytest.mark.parametrize("name", list(TINY))
+@pytest.mark.parametrize("name", sorted(set(TINY) - {"hymamba_cnn"}))  # it has no sequence
 @torch.no_grad()
 def test_scan_order_is_heard(name: str) -> None:
     x = torch.rand(1, 1, 32, 32, 32)
