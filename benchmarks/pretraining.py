@@ -1,0 +1,115 @@
+"""How long a pre-training step takes, and how much memory, with TOKI and with a learnable token.
+
+    python benchmarks/pretraining.py [--batches 1 2 8] [--steps 8] [--json results.json]
+
+A step is forward, backward and AdamW on (B, 1, 96, 96, 96), mask ratio 0.75; bf16 autocast on a
+CUDA device, fp32 on a CPU, where only the batch of 1 is run. The two fills take turns, so that a
+machine whose speed drifts does not favour one. Medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from pathlib import Path
+
+import torch
+
+from mambamim.memory import keep_large_buffers
+from mambamim.pretraining import MambaMIM
+
+SIZE = 96
+FILLS = ("toki", "learnable")
+
+
+class Stepper:
+    """A network, its optimizer and a batch."""
+
+    def __init__(self, backbone: str, fill: str, batch: int, device: torch.device) -> None:
+        torch.manual_seed(0)
+        self.device = device
+        self.mim = MambaMIM(backbone, SIZE, fill=fill).to(device).train()
+        self.optimizer = torch.optim.AdamW(self.mim.parameters(), 1e-4)
+        self.volume = torch.rand(batch, 1, SIZE, SIZE, SIZE, device=device)
+
+    def step(self) -> float:
+        """Seconds of one step."""
+        self._wait()
+        start = time.perf_counter()
+        half = torch.autocast(self.device.type, torch.bfloat16, self.device.type == "cuda")
+        with half:
+            loss = self.mim(self.volume).loss
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self._wait()
+        return time.perf_counter() - start
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+
+def measure(backbone: str, batch: int, steps: int, device: torch.device) -> list[dict]:
+    """A row per fill."""
+    steppers = {fill: Stepper(backbone, fill, batch, device) for fill in FILLS}
+    memory = {}
+    for fill, stepper in steppers.items():
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        stepper.step()
+        if device.type == "cuda":
+            memory[fill] = torch.cuda.max_memory_allocated(device) / 1e9
+    times: dict[str, list[float]] = {fill: [] for fill in FILLS}
+    for _ in range(steps):
+        for fill, stepper in steppers.items():
+            times[fill].append(stepper.step())
+    medians = {fill: statistics.median(seconds) for fill, seconds in times.items()}
+    return [
+        {
+            "backbone": backbone,
+            "batch": batch,
+            "fill": fill,
+            "ms": 1000 * medians[fill],
+            "over_learnable": medians[fill] / medians["learnable"] - 1,
+            "memory_gb": memory.get(fill),
+        }
+        for fill in FILLS
+    ]
+
+
+def main() -> None:
+    """Runs and prints all."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--backbone", default="hymamba", help="name of a network")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 2, 8])
+    parser.add_argument("--steps", type=int, default=8, help="timed steps of each")
+    parser.add_argument("--json", type=Path, help="also write everything here")
+    options = parser.parse_args()
+    keep_large_buffers()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    batches = options.batches if device.type == "cuda" else [1]
+    torch.backends.cudnn.benchmark = True
+    rows = []
+    print(f"{'network':14} {'batch':>5} {'fill':10} {'ms':>8} {'over learnable':>14} {'GB':>6}")
+    for batch in batches:
+        for row in measure(options.backbone, batch, options.steps, device):
+            rows.append(row)
+            memory = "" if row["memory_gb"] is None else f"{row['memory_gb']:.1f}"
+            print(
+                f"{row['backbone']:14} {row['batch']:5d} {row['fill']:10} {row['ms']:8.0f} "
+                f"{100 * row['over_learnable']:12.1f} % {memory:>6}"
+            )
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+    name = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
+    print(f"{name}, torch {torch.__version__}")
+    if options.json:
+        options.json.write_text(json.dumps({"device": name, "rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
