@@ -92,7 +92,6 @@ def main() -> None:
     keep_large_buffers()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     batches = options.batches if device.type == "cuda" else [1]
-    torch.backends.cudnn.benchmark = True
     rows = []
     print(f"{'network':14} {'batch':>5} {'fill':10} {'ms':>8} {'over learnable':>14} {'GB':>6}")
     for batch in batches:
