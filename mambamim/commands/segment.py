@@ -80,6 +80,13 @@ def make_parser() -> ArgumentParser:
         default="full",
         help="full uses the model's voxel size; coarse is 3 mm and takes seconds",
     )
+    _add_wishes(parser)
+    return parser
+
+
+def _add_wishes(parser: ArgumentParser) -> None:
+    """What part of the scan, which organs, and what else to write."""
+    add = parser.add_argument
     add(
         "--roi",
         nargs=6,
@@ -107,7 +114,6 @@ def make_parser() -> ArgumentParser:
         help="write an overview .png; PATH as for --statistics",
     )
     add("--overwrite", action="store_true", help="do scans again whose label map exists")
-    return parser
 
 
 def main(arguments: Sequence[str]) -> int:
