@@ -79,7 +79,9 @@ class MaskedEncoder(nn.Module):
             sequence = self.stage.to_tokens(deepest)
             order = self.stage.order(grid, deepest.device)
         seen = (visible if kept is None else kept).flatten(1)[:, order]
-        places = visible_places(seen)[..., None].expand(-1, -1, sequence.shape[2])
+        places = visible_places(seen, int(seen[0].sum()))[..., None].expand(
+            -1, -1, sequence.shape[2]
+        )
         tokens = sequence.gather(1, places)
         if self.stage is not None:
             tokens = self.stage.forward_tokens(tokens)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mambamim.ops.sparse import spread_visible
+from mambamim.pretraining.runs import find_runs
 
 
 class LearnableToken(nn.Module):
@@ -21,8 +22,7 @@ class LearnableToken(nn.Module):
 
     def forward(self, tokens: Tensor, visible: Tensor) -> Tensor:
         """(B, K, C) visible tokens and (B, L) bool -> (B, L, C)."""
-        rank = (visible.cumsum(1) - 1).clamp(min=0)
-        spread = tokens.gather(1, rank[..., None].expand(-1, -1, tokens.shape[2]))
+        spread = find_runs(tokens, visible).spread(tokens)
         return torch.where(visible[..., None], spread, self.token.to(tokens.dtype))
 
     def fill(self, feature: Tensor, visible: Tensor) -> Tensor:

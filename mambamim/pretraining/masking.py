@@ -55,14 +55,14 @@ def draw_visible(
     return (rank < kept).view(batch, *grid)
 
 
-def visible_places(visible: Tensor) -> Tensor:
+def visible_places(visible: Tensor, kept: int) -> Tensor:
     """Indices of the visible places in raster order.
 
     Args:
-        visible: (B, L) bool with the same number K of True in each row.
+        visible: (B, L) bool, K True in each row.
+        kept: K; given, so that a GPU need not be asked.
 
     Returns:
         (B, K) int64, ascending.
     """
-    kept = int(visible[0].sum())
     return torch.argsort(~visible, dim=1, stable=True)[:, :kept]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mambamim.pretraining.masking import visible_places
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -57,7 +59,7 @@ def find_runs(tokens: Tensor, visible: Tensor) -> Runs:
         torch._assert_async(counts_fit)  # asking would make the CPU wait for the GPU
     index = torch.arange(size, device=visible.device)
     rank = visible.cumsum(1) - 1  # of the last visible place at or before here; -1 if none
-    places = torch.argsort(~visible, dim=1, stable=True)[:, :kept]
+    places = visible_places(visible, kept)
     # Ends of the sequence count as neighbours one step outside.
     starts = torch.cat([places.new_full((len(places), 1), -1), places], 1)
     ends = torch.cat([places, places.new_full((len(places), 1), size)], 1)

@@ -139,32 +139,31 @@ def test_a_fault_says_where_and_never_what_was_in_it(client, tmp_path):
     assert failed.value.kind == "out_of_memory"
 
 
-def test_a_client_that_is_gone_stops_its_job(tmp_path):
-    log = tmp_path / "errors"
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
-        )
-        process.stdin.write(b'{"id": "a", "job": "help", "parameters": {"steps": 3000}}\n')
-        process.stdin.flush()
-        while b"progress" not in process.stdout.readline():
-            pass
-        process.stdin.close()
-        process.stdout.close()
-        assert process.wait(10) == 0
-    assert "Traceback" not in log.read_text()
-
-
-def test_a_job_with_a_run_folder_outlives_its_client(tmp_path):
-    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    line = {"id": "a", "job": "help", "parameters": {"steps": 60}, "run": str(tmp_path)}
-    process.stdin.write(json.dumps(line).encode() + b"\n")
+def leave_behind(job: dict, errors=None) -> subprocess.Popen:
+    """Start a worker and a job, hear of its progress, and be gone."""
+    process = subprocess.Popen(
+        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+    )
+    process.stdin.write(json.dumps(job).encode() + b"\n")
     process.stdin.flush()
     while b"progress" not in process.stdout.readline():
         pass
     process.stdin.close()
     process.stdout.close()
-    assert process.wait(20) == 0
+    return process
+
+
+def test_a_client_that_is_gone_stops_its_job(tmp_path):
+    log = tmp_path / "errors"
+    with log.open("w") as errors:
+        process = leave_behind({"id": "a", "job": "help", "parameters": {"steps": 3000}}, errors)
+        assert process.wait(10) == 0
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_job_with_a_run_folder_outlives_its_client(tmp_path):
+    line = {"id": "a", "job": "help", "parameters": {"steps": 60}, "run": str(tmp_path)}
+    assert leave_behind(line).wait(20) == 0
     assert read_events(tmp_path)[0][-1]["event"] == "result"
 
 

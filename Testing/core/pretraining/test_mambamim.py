@@ -42,11 +42,17 @@ def test_masked_voxels_do_not_reach_the_prediction(name, fill):
     assert not torch.equal(first.loss, second.loss)
 
 
-@pytest.mark.parametrize("scan", ["raster", "zigzag", "hilbert", "shuffle"])
-def test_every_scan_order_runs_and_matters(scan):
-    mim = MambaMIM(build_model("hymamba_small", scan=scan, **TINY["hymamba_small"]), 32, width=32)
+def test_every_scan_order_is_heard():
     volume, visible = draw()
-    assert torch.isfinite(mim(volume, visible).loss)
+    predictions, state = [], None
+    for scan in ("raster", "zigzag", "hilbert", "shuffle"):
+        network = build_model("hymamba_small", scan=scan, **TINY["hymamba_small"])
+        mim = MambaMIM(network, 32, width=32)
+        state = state or mim.state_dict()
+        mim.load_state_dict(state)
+        with torch.no_grad():
+            predictions.append(mim(volume, visible).prediction)
+    assert all(not torch.equal(predictions[0], other) for other in predictions[1:])
 
 
 @pytest.mark.parametrize(
@@ -72,9 +78,9 @@ def test_every_part_gets_a_gradient(name, options):
         for n, p in mim.named_parameters()
         if p.requires_grad and (p.grad is None or not torch.isfinite(p.grad).all())
     ]
-    # Without skips, blocks on the way to a skip alone are not part of the network's answer.
-    assert options.get("skips") is False or silent == []
-    assert mim.fill is not None
+    if options.get("skips") is False:  # blocks on the way to a skip alone are out of the answer
+        silent = [name for name in silent if not name.startswith("encoder.encoder.skips.")]
+    assert silent == []
 
 
 def test_the_loss_is_that_of_the_definition():
@@ -107,7 +113,6 @@ def test_a_perfect_prediction_is_shown_as_the_volume_itself():
     with torch.no_grad():
         out = make()(volume, visible)
     mean, deviation = out.patches.mean, out.patches.deviation
-    size = tuple(volume.shape[2:])
     spread = [
         part.repeat_interleave(16, 2).repeat_interleave(16, 3).repeat_interleave(16, 4)
         for part in (mean, deviation)
@@ -115,7 +120,6 @@ def test_a_perfect_prediction_is_shown_as_the_volume_itself():
     perfect = (volume - spread[0]) / spread[1]
     assert torch.allclose(out.patches.show(perfect, visible), volume, atol=1e-5)
     assert out.patches.error(perfect, visible) < 1e-9
-    assert perfect.shape[2:] == size
 
 
 def test_masks_are_drawn_from_the_generator():

@@ -49,6 +49,6 @@ def test_one_patch_cannot_be_masked():
 
 def test_visible_places_are_in_raster_order():
     visible = draw_visible(3, (6, 6, 6), 0.75, generator()).flatten(1)
-    places = visible_places(visible)
+    places = visible_places(visible, 54)
     for row, found in zip(visible, places, strict=True):
         assert torch.equal(found, row.nonzero()[:, 0])
