@@ -10,7 +10,7 @@ CHECKED := mambamim Testing benchmarks
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[fast,pictures,test]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[fast,pictures,train,test]"
 	touch $@
 
 demo: $(VENV)/installed

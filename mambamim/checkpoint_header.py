@@ -40,6 +40,8 @@ class CheckpointHeader:
         description: a few sentences for a person, may be empty.
         kind: "segmentation", or "pretraining" (an encoder to start from; its classes mean nothing).
         architecture: keyword arguments of `mambamim.build_model`.
+        pretraining: keyword arguments of `mambamim.MambaMIM` besides the backbone, where the file
+            holds encoder and decoder of a pre-training; else empty.
         labels: class value -> class name; 0 is background and is not listed.
         terms: class name -> title, colour (r, g, b; 0..255) and SNOMED CT codes (code, meaning).
         modality: "CT" or another DICOM modality.
@@ -54,6 +56,7 @@ class CheckpointHeader:
     name: str
     architecture: dict[str, Any]
     labels: dict[int, str]
+    pretraining: dict[str, Any] = field(default_factory=dict)
     title: str = ""
     description: str = ""
     kind: str = "segmentation"
@@ -76,6 +79,8 @@ class CheckpointHeader:
         """The header as JSON holds it; label values become text."""
         data = dataclasses.asdict(self)
         data["labels"] = {str(value): name for value, name in sorted(self.labels.items())}
+        if not self.pretraining:
+            del data["pretraining"]  # programs that do not know it yet read the file all the same
         return data
 
     @classmethod

@@ -37,7 +37,8 @@ class Checkpoint:
     """A network with what is known about it.
 
     Attributes:
-        model: the network in evaluation mode, float32, on the CPU.
+        model: the network in evaluation mode, float32, on the CPU: of `build_model`, or a
+            `MambaMIM` with its decoder where `header.pretraining` says so.
         labels: class value -> class name, background not listed.
         header: everything else.
         path: where it was read.
@@ -61,8 +62,9 @@ def save_checkpoint(
 
     Args:
         path: where to; an existing file is replaced.
-        model: a network from `build_model` (it has `.architecture`).
-        labels: class value (1..num_classes-1) -> class name.
+        model: a network from `build_model` (it has `.architecture`), or a `MambaMIM` around one,
+            which is of the kind "pretraining".
+        labels: class value (1..num_classes-1) -> class name; {} for a pre-training.
         weights_dtype: "float16", "bfloat16" or "float32" for the floating-point tensors; None keeps
             theirs.
         header: fields of `CheckpointHeader`; what is left out describes abdominal CT at 1.5 mm.
@@ -71,7 +73,8 @@ def save_checkpoint(
         The header as written.
 
     Raises:
-        CheckpointError: a header field does not fit, or a weight is not finite in `weights_dtype`.
+        CheckpointError: a header field does not fit, a weight is not finite in `weights_dtype`, or
+            the network does not say how to build it again.
         BadInputError: the place cannot be written to.
     """
     path = Path(path)
@@ -79,9 +82,8 @@ def save_checkpoint(
         raise CheckpointError(f"{path.name}: a checkpoint's name ends in .safetensors.")
     if weights_dtype is not None and weights_dtype not in _DTYPES:
         raise CheckpointError(f"{path.name}: weights_dtype cannot be {weights_dtype!r}.")
-    architecture = dict(model.architecture)  # type: ignore[arg-type]
-    fields = {"name": architecture["name"], "terms": _terms(labels), **header}
-    checked = make_header(path.name, architecture=architecture, labels=labels, **fields)
+    fields = {**_described(model, path.name), "terms": _terms(labels), "labels": labels, **header}
+    checked = make_header(path.name, **fields)
     tensors = _tensors_of(model, _DTYPES.get(weights_dtype or ""), path.name)
     blob = safetensors.torch.save(tensors)
     start, tensors_at = split_safetensors(blob, len(blob), path.name)
@@ -165,6 +167,23 @@ def _unwrap(content: Any, where: str) -> dict[str, Tensor]:
     raise CheckpointError(f"{where} holds no tensors.", "Give a file with a network's state dict.")
 
 
+def _described(model: nn.Module, where: str) -> dict[str, Any]:
+    """The header fields that the network itself tells."""
+    from mambamim.pretraining import MambaMIM
+
+    architecture = getattr(model, "architecture", None)
+    if not architecture:
+        raise CheckpointError(
+            f"{where}: the network does not say how to build it again.",
+            "Save networks of build_model, or a MambaMIM around one.",
+        )
+    fields = {"name": architecture["name"], "architecture": dict(architecture)}
+    if isinstance(model, MambaMIM):
+        size = [model.image_size] * 3
+        fields |= {"kind": "pretraining", "pretraining": model.options, "patch_size": size}
+    return fields
+
+
 def _terms(labels: dict[int, str]) -> dict[str, dict[str, Any]]:
     from mambamim.catalogue.terminology import term
 
@@ -185,14 +204,20 @@ def _tensors_of(model: nn.Module, dtype: torch.dtype | None, where: str) -> dict
 
 def _build(header: CheckpointHeader, where: str) -> nn.Module:
     from mambamim.models import build_model
+    from mambamim.pretraining import MambaMIM
 
+    field = "architecture"
     try:
         # Building draws random numbers; loading must not disturb the caller's.
         with torch.random.fork_rng(devices=[]):
-            return build_model(**header.architecture)
+            network = build_model(**header.architecture)
+            if not header.pretraining:
+                return network
+            field = "pretraining"
+            return MambaMIM(network, **header.pretraining)
     except (MambaMIMError, TypeError, ValueError, KeyError, RuntimeError) as error:
         raise CheckpointError(
-            f"{where}: the header field 'architecture' describes no network known here: {error}"
+            f"{where}: the header field '{field}' describes no network known here: {error}"
         ) from error
 
 

@@ -76,12 +76,45 @@ def _hash(field: str, value: Any) -> str:
     return value
 
 
+def _flag(field: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise MisfitError(field, f"must be true or false, not {value!r:.60}")
+    return value
+
+
 def _architecture(field: str, value: Any) -> dict[str, Any]:
     architecture = _object(field, value)
     text(f"{field}.name", architecture.get("name"), 100)
     integer(f"{field}.in_channels", architecture.get("in_channels"), 1, 64)
     integer(f"{field}.num_classes", architecture.get("num_classes"), 1, 65_535)
     return architecture
+
+
+_OPTIONS: dict[str, Callable[[str, Any], Any]] = {
+    "image_size": lambda field, value: integer(field, value, 16, 4096),
+    "mask_ratio": lambda field, value: number(field, value, 0, 1),
+    "fill": lambda field, value: text(field, value, 100),
+    "transition": lambda field, value: text(field, value, 100),
+    "form": lambda field, value: text(field, value, 100),
+    "bottom_up": lambda field, value: _flag(field, value),
+    "skips": lambda field, value: _flag(field, value),
+    "target": lambda field, value: text(field, value, 100),
+    "in_channels": lambda field, value: integer(field, value, 1, 64),
+    "width": lambda field, value: integer(field, value, 16, 65_536),
+}
+
+
+def _pretraining(field: str, value: Any) -> dict[str, Any]:
+    """All options of MambaMIM, or none; which values they may have, it says itself."""
+    options = _object(field, value)
+    for name in options:
+        if name not in _OPTIONS:
+            raise MisfitError(f"{field}.{name}", "is unknown")
+    for name, rule in _OPTIONS.items() if options else ():
+        if name not in options:
+            raise MisfitError(f"{field}.{name}", "is missing")
+        rule(f"{field}.{name}", options[name])
+    return options
 
 
 def _labels(field: str, value: Any) -> dict[int, str]:
@@ -139,6 +172,7 @@ _RULES: dict[str, Callable[[str, Any], Any]] = {
     "description": text,
     "kind": _kind,
     "architecture": _architecture,
+    "pretraining": _pretraining,
     "labels": _labels,
     "terms": _terms,
     "modality": lambda field, value: text(field, value, 50),
@@ -152,7 +186,7 @@ _RULES: dict[str, Callable[[str, Any], Any]] = {
 
 
 def check_fields(data: dict[str, Any]) -> dict[str, Any]:
-    """Check each field by its rule, and the labels against the architecture.
+    """Check each field by its rule, and labels and pre-training against the architecture.
 
     Raises:
         MisfitError: the first field that does not fit.
@@ -161,6 +195,12 @@ def check_fields(data: dict[str, Any]) -> dict[str, Any]:
     classes = checked["architecture"]["num_classes"]
     if checked.get("kind", KINDS[0]) == "segmentation" and not checked["labels"]:
         raise MisfitError("labels", "must name at least one class")
+    options = checked.get("pretraining")
+    if options:
+        if checked.get("kind") != "pretraining":
+            raise MisfitError("pretraining", "belongs to the kind pretraining")
+        if options["in_channels"] != checked["architecture"]["in_channels"]:
+            raise MisfitError("pretraining.in_channels", "is not that of the architecture")
     for value in checked["labels"]:
         if not 1 <= value < classes:
             raise MisfitError("labels", f"has the value {value}, not in 1..{classes - 1}")

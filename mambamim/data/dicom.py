@@ -10,10 +10,12 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 (the name its own documentation uses)
 
 from mambamim.data.grid import Grid, check_affine, check_shape
-from mambamim.data.itk_files import check_components, from_itk, quiet_itk
+from mambamim.data.itk_files import check_components, from_itk, quiet_itk, voxel_bytes
+from mambamim.data.scan_files import is_dicom
 from mambamim.errors import BadInputError
 
 _POSITION = "0020|0032"
+_THICKNESS = ("0018|0050", "0018|0088")  # slice thickness, spacing between slices
 _UNEVEN = 0.1  # of the spacing: beyond, slices are missing
 _NOTABLE = 0.01  # of the spacing: beyond, it is said
 _TILTED_DEGREES = 0.5
@@ -44,6 +46,34 @@ def read_dicom(folder: Path) -> tuple[np.ndarray, Grid]:
     return array, grid
 
 
+def guess_dicom_header(folder: Path) -> tuple[Grid, int]:
+    """About the grid of the series in a folder, and the bytes of a voxel, from one slice's header.
+
+    All DICOM files in the folder and the folders in it count as slices of that one's size and
+    thickness, so the guess is rather too large than too small.
+
+    Raises:
+        BadInputError: no DICOM in the folder, or the slice cannot be read.
+    """
+    places = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
+    files = sorted(path for path in places if is_dicom(path))
+    if not files:
+        raise _no_images(folder)
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileName(str(files[0]))
+    try:
+        with quiet_itk():
+            reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise _damaged(folder.name) from error
+    mm = [float(reader.GetMetaData(tag)) for tag in _THICKNESS if reader.HasMetaDataKey(tag)]
+    shape = (*reader.GetSize()[:2], len(files) * reader.GetSize()[2])
+    sides = (*reader.GetSpacing()[:2], max(reader.GetSpacing()[2], *mm, 0.0))
+    grid = Grid.from_lps((reader.GetOrigin(), sides, reader.GetDirection()), shape)
+    return grid, voxel_bytes(reader)
+
+
 def _longest_series(folder: Path) -> list[str]:
     """File names of the series with the most files, sorted along its normal."""
     found: dict[tuple[str, str], list[str]] = {}
@@ -54,10 +84,7 @@ def _longest_series(folder: Path) -> list[str]:
                 sitk.ImageSeriesReader.GetGDCMSeriesFileNames(place, series)
             )
     if not found:
-        raise BadInputError(
-            f"The folder {folder.name} holds no DICOM images.",
-            "Give the folder that holds the slices of one CT series.",
-        )
+        raise _no_images(folder)
     longest = max(found.values(), key=len)
     if len(found) > 1:
         _LOG.warning(
@@ -81,10 +108,7 @@ def _read(files: list[str], where: str) -> tuple[sitk.Image, np.ndarray | None]:
         reader.MetaDataDictionaryArrayUpdateOn()
         image = reader.Execute()
     except RuntimeError as error:
-        raise BadInputError(
-            f"A slice in the folder {where} is damaged or does not fit the others.",
-            "Export the series again, alone in its folder.",
-        ) from error
+        raise _damaged(where) from error
     check_components(image.GetNumberOfComponentsPerPixel(), image.GetPixelID(), where)
     if not all(reader.HasMetaDataKey(index, _POSITION) for index in range(len(files))):
         raise BadInputError(
@@ -124,3 +148,17 @@ def _place(image: sitk.Image, positions: np.ndarray, where: str) -> Grid:
     sides = (*image.GetSpacing()[:2], spacing)
     frame = (tuple(image.GetOrigin()), sides, tuple(direction.ravel().tolist()))
     return Grid.from_lps(frame, image.GetSize())
+
+
+def _no_images(folder: Path) -> BadInputError:
+    return BadInputError(
+        f"The folder {folder.name} holds no DICOM images.",
+        "Give the folder that holds the slices of one CT series.",
+    )
+
+
+def _damaged(where: str) -> BadInputError:
+    return BadInputError(
+        f"A slice in the folder {where} is damaged or does not fit the others.",
+        "Export the series again, alone in its folder.",
+    )

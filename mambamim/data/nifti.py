@@ -36,22 +36,10 @@ def read_nifti(path: Path) -> tuple[np.ndarray, Grid]:
             or without a usable affine.
     """
     with _open(path) as stream:
-        try:
-            image = _image_class(stream).from_file_map(
-                {"image": nib.FileHolder(fileobj=cast(io.IOBase, stream))}, mmap=False
-            )
-            header = cast(nib.Nifti1Header, image.header)
-            grid = Grid.from_nifti(header, tuple(int(size) for size in header.get_data_shape()))
-        except (ImageFileError, HeaderDataError, WrapStructError, ValueError) as error:
-            raise BadInputError(
-                f"{path.name} is not a NIfTI file.",
-                "Give a NIfTI, NRRD or MHA file or a DICOM folder.",
-            ) from error
-        except (EOFError, OSError, zlib.error, struct.error) as error:
-            raise _cut(path) from error
+        image, grid = _image(stream, path)
         check_shape(grid.shape, path.name)
         check_affine(grid.affine, path.name)
-        _check_size(path, header)
+        _check_size(path, cast(nib.Nifti1Header, image.header))
         try:
             array = _pixels(image, path.name)
             while stream.read(_BLOCK):  # to the end: gzip compares its checksum only there
@@ -59,6 +47,19 @@ def read_nifti(path: Path) -> tuple[np.ndarray, Grid]:
         except (EOFError, OSError, ValueError, zlib.error, struct.error) as error:
             raise _cut(path) from error
     return array.reshape(array.shape[:3]), grid
+
+
+def read_nifti_header(path: Path) -> tuple[Grid, int]:
+    """The grid of a .nii or .nii.gz file and the bytes of a voxel in it; no voxel is read.
+
+    Raises:
+        BadInputError: not a NIfTI file, not one 3D volume, or without a usable affine.
+    """
+    with _open(path) as stream:
+        image, grid = _image(stream, path)
+    check_shape(grid.shape, path.name)
+    check_affine(grid.affine, path.name)
+    return grid, image.get_data_dtype().itemsize
 
 
 def write_nifti(stream: IO[bytes], labels: np.ndarray, grid: Grid, compress: bool) -> None:
@@ -88,6 +89,24 @@ def _open(path: Path) -> IO[bytes]:
     with path.open("rb") as stream:
         packed = stream.read(2) == _GZIP_MAGIC
     return cast(IO[bytes], gzip.open(path, "rb")) if packed else path.open("rb")
+
+
+def _image(stream: IO[bytes], path: Path) -> tuple[nib.Nifti1Image, Grid]:
+    """The image, whose voxels are still in the stream, and its grid."""
+    try:
+        image = _image_class(stream).from_file_map(
+            {"image": nib.FileHolder(fileobj=cast(io.IOBase, stream))}, mmap=False
+        )
+        header = cast(nib.Nifti1Header, image.header)
+        shape = tuple(int(size) for size in header.get_data_shape())
+        return image, Grid.from_nifti(header, shape)
+    except (ImageFileError, HeaderDataError, WrapStructError, ValueError) as error:
+        raise BadInputError(
+            f"{path.name} is not a NIfTI file.",
+            "Give a NIfTI, NRRD or MHA file or a DICOM folder.",
+        ) from error
+    except (EOFError, OSError, zlib.error, struct.error) as error:
+        raise _cut(path) from error
 
 
 def _image_class(stream: IO[bytes]) -> type[nib.Nifti1Image]:

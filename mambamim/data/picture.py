@@ -9,22 +9,33 @@ import numpy as np
 from scipy import ndimage
 
 from mambamim.catalogue.terminology import term
+from mambamim.data.drawing import (
+    FAINT,
+    GAP,
+    INK,
+    Place,
+    draw_frame,
+    draw_letters,
+    draw_scale,
+    draw_slice,
+    draw_title,
+    halo,
+    new_figure,
+    save_figure,
+)
 from mambamim.data.orientation import to_ras
 from mambamim.data.statistics import voxel_counts
 from mambamim.data.views import View, body_box, cut, informative_slices
-from mambamim.errors import BadInputError, MissingDependencyError
-from mambamim.files import atomic_path
+from mambamim.errors import BadInputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _WINDOW_HU = (-160, 240)  # abdomen: width 400, level 40
-_SIZE_INCHES, _DPI = (15.0, 9.6), 120
-_PAPER, _PANEL, _INK, _FAINT = "#14171c", "#000000", "#eef1f5", "#8b94a1"
-_GAP, _HEAD, _FOOT = 0.012, 0.062, 0.04  # of the figure
+_SIZE_INCHES = (15.0, 9.6)
+_HEAD, _FOOT = 0.062, 0.04  # of the figure
 _LEGEND_ROWS = 14
-_BAR_MM = 50
 _FINE_MM = 0.8  # outlines are drawn on a grid of about this step
 
 
@@ -50,25 +61,15 @@ def write_overlay(
         BadInputError: the shapes differ, or the place cannot be written to.
         MissingDependencyError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError(
-            "Pictures need matplotlib, which is not installed.",
-            'Install it with: pip install "mambamim[pictures]"',
-        ) from error
+    figure = new_figure(*_SIZE_INCHES)
     if volume.shape != labels.shape:
         raise BadInputError(f"The scan has {volume.shape} voxels and the labels {labels.shape}.")
-    figure = Figure(figsize=_SIZE_INCHES, dpi=_DPI, facecolor=_PAPER)
-    FigureCanvasAgg(figure)
     views = _views(volume, labels, affine)
     for view, place in zip(views, _places(), strict=False):
         _draw_view(figure, place, view, views, names)
     _draw_legend(figure, _places()[-1], _volumes_ml(labels, affine, names), names)
     _draw_frame(figure, volume, affine)
-    with atomic_path(Path(path)) as temporary:
-        figure.savefig(temporary, format="png", facecolor=_PAPER, metadata={"Software": None})
+    save_figure(figure, Path(path))
 
 
 def _views(volume: np.ndarray, labels: np.ndarray, affine: np.ndarray) -> list[View]:
@@ -81,12 +82,12 @@ def _views(volume: np.ndarray, labels: np.ndarray, affine: np.ndarray) -> list[V
     return [cut(ct, organs, turned, axis, index) for axis, index in wanted]
 
 
-def _places() -> list[tuple[float, float, float, float]]:
+def _places() -> list[Place]:
     """Left, bottom, width and height of the six cells, row by row."""
-    width = (1 - 4 * _GAP) / 3
-    height = (1 - _HEAD - _FOOT - _GAP) / 2
-    lefts = [_GAP + column * (width + _GAP) for column in range(3)]
-    return [(x, y, width, height) for y in (_FOOT + height + _GAP, _FOOT) for x in lefts]
+    width = (1 - 4 * GAP) / 3
+    height = (1 - _HEAD - _FOOT - GAP) / 2
+    lefts = [GAP + column * (width + GAP) for column in range(3)]
+    return [(x, y, width, height) for y in (_FOOT + height + GAP, _FOOT) for x in lefts]
 
 
 def _volumes_ml(labels: np.ndarray, affine: np.ndarray, names: dict[int, str]) -> dict[int, float]:
@@ -97,28 +98,20 @@ def _volumes_ml(labels: np.ndarray, affine: np.ndarray, names: dict[int, str]) -
 
 def _draw_view(
     figure: Figure,
-    place: tuple[float, float, float, float],
+    place: Place,
     view: View,
     views: list[View],
     names: dict[int, str],
 ) -> None:
-    axes = figure.add_axes(place, facecolor=_PANEL)
-    width, height = view.size_mm
-    axes.imshow(
-        view.ct,
-        cmap="gray",
-        vmin=_WINDOW_HU[0],
-        vmax=_WINDOW_HU[1],
-        extent=(0, width, height, 0),
-        interpolation="bicubic",
-        aspect="equal",
-    )
+    axes = draw_slice(figure, place, view, _WINDOW_HU)
     for value in np.unique(view.labels):
         if value in names:
             _draw_organ(axes, view, int(value), names[int(value)])
-    _fill_cell(axes, place, view)
     _draw_levels(axes, view, views)
-    _draw_words(axes, view, views)
+    number = f" {views.index(view) + 1}" if view.axis == 2 else ""
+    draw_title(axes, f"{view.name}{number}")
+    draw_letters(axes, view)
+    draw_scale(axes)
 
 
 def _draw_organ(axes: Axes, view: View, value: int, name: str) -> None:
@@ -138,20 +131,6 @@ def _draw_organ(axes: Axes, view: View, value: int, name: str) -> None:
     axes.contour(*grid, levels=[0.45], colors=[colour], linewidths=1.2)
 
 
-def _fill_cell(axes: Axes, place: tuple[float, float, float, float], view: View) -> None:
-    """Centre the slice in its cell and leave room at the edge for the letters."""
-    width, height = view.size_mm
-    cell = (place[2] * _SIZE_INCHES[0]) / (place[3] * _SIZE_INCHES[1])
-    tall = max(height * 1.11, width * 1.1 / cell)
-    wide = tall * cell
-    axes.set_xlim(width / 2 - wide / 2, width / 2 + wide / 2)
-    axes.set_ylim(height / 2 + tall / 2, height / 2 - tall / 2)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
 def _draw_levels(axes: Axes, view: View, views: list[View]) -> None:
     """On the upright slices: where the axial ones were cut."""
     if view.axis == 2:
@@ -159,40 +138,15 @@ def _draw_levels(axes: Axes, view: View, views: list[View]) -> None:
     width, height = view.size_mm
     for number, other in enumerate((other for other in views if other.axis == 2), start=1):
         level = height - (other.index + 0.5) * view.row_mm
-        axes.plot([0, width], [level, level], color=_INK, linewidth=0.6, alpha=0.35, dashes=(4, 4))
-        style: dict[str, Any] = {"color": _INK, "fontsize": 8, "path_effects": _halo()}
+        axes.plot([0, width], [level, level], color=INK, linewidth=0.6, alpha=0.35, dashes=(4, 4))
+        style: dict[str, Any] = {"color": INK, "fontsize": 8, "path_effects": halo()}
         # Inside of the slice: the letter of the patient's side stands beside it.
         axes.text(0.985 * width, level, f"{number}", ha="right", va="center", **style)
 
 
-def _draw_words(axes: Axes, view: View, views: list[View]) -> None:
-    style: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 10, "color": _INK}
-    style["path_effects"] = _halo()
-    number = f" {views.index(view) + 1}" if view.axis == 2 else ""
-    axes.text(0.025, 0.955, f"{view.name}{number}", va="top", weight="bold", **style)
-    edges = ((0.025, 0.5), (0.975, 0.5), (0.5, 0.97), (0.5, 0.03))
-    for letter, (x, y) in zip(view.letters, edges, strict=True):
-        style["color"] = _FAINT
-        style["ha"] = "left" if x < 0.1 else "right" if x > 0.9 else "center"
-        style["va"] = "bottom" if y < 0.1 else "top" if y > 0.9 else "center"
-        axes.text(x, y, letter, **style)
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    x, y = left + 0.025 * (right - left), bottom + 0.045 * (top - bottom)
-    axes.plot([x, x + _BAR_MM], [y, y], color=_INK, linewidth=2, path_effects=_halo())
-    words: dict[str, Any] = {"color": _INK, "fontsize": 8, "va": "bottom", "path_effects": _halo()}
-    axes.text(x, y + 0.015 * (top - bottom), "5 cm", **words)
-
-
-def _halo() -> list[Any]:
-    """A dark rim that keeps words legible on bone."""
-    from matplotlib.patheffects import withStroke
-
-    return [withStroke(linewidth=2.5, foreground=_PANEL)]
-
-
 def _draw_legend(
     figure: Figure,
-    place: tuple[float, float, float, float],
+    place: Place,
     volumes: dict[int, float],
     names: dict[int, str],
 ) -> None:
@@ -202,8 +156,8 @@ def _draw_legend(
     axes.set_axis_off()
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
-    axes.text(0.03, 0.955, "Organs", color=_INK, fontsize=10, weight="bold", va="top")
-    axes.text(0.97, 0.955, "volume in mL", color=_FAINT, fontsize=9, va="top", ha="right")
+    axes.text(0.03, 0.955, "Organs", color=INK, fontsize=10, weight="bold", va="top")
+    axes.text(0.97, 0.955, "volume in mL", color=FAINT, fontsize=9, va="top", ha="right")
     shown = list(volumes.items())[: 2 * _LEGEND_ROWS]
     rows = max(10, -(-len(shown) // 2))
     step = 0.82 / rows
@@ -216,29 +170,19 @@ def _draw_legend(
             (x, y - 0.014), 0.022, 0.028, boxstyle="round,pad=0,rounding_size=0.006", color=colour
         )
         axes.add_patch(swatch)
-        axes.text(x + 0.04, y, item.title, color=_INK, fontsize=9, va="center")
+        axes.text(x + 0.04, y, item.title, color=INK, fontsize=9, va="center")
         amount = f"{volume_ml:.1f}" if volume_ml < 100 else f"{volume_ml:,.0f}"
-        axes.text(x + 0.45, y, amount, color=_FAINT, fontsize=9, va="center", ha="right")
+        axes.text(x + 0.45, y, amount, color=FAINT, fontsize=9, va="center", ha="right")
     if not shown:
-        axes.text(0.03, 0.84, "No organ was found.", color=_FAINT, fontsize=10)
+        axes.text(0.03, 0.84, "No organ was found.", color=FAINT, fontsize=10)
     if len(volumes) > len(shown):
         more = f"and {len(volumes) - len(shown)} more"
-        axes.text(0.03, -0.01, more, color=_FAINT, fontsize=9)
+        axes.text(0.03, -0.01, more, color=FAINT, fontsize=9)
 
 
 def _draw_frame(figure: Figure, volume: np.ndarray, affine: np.ndarray) -> None:
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     sides = " × ".join(str(size) for size in volume.shape)
     millimetres = " × ".join(f"{part:.3g}" for part in spacing)
-    figure.text(_GAP, 1 - _HEAD / 2, "Segmentation", color=_INK, fontsize=15, va="center")
-    figure.text(
-        1 - _GAP,
-        1 - _HEAD / 2,
-        f"{sides} voxels of {millimetres} mm    window 400, level 40 HU",
-        color=_FAINT,
-        fontsize=9,
-        va="center",
-        ha="right",
-    )
-    figure.text(_GAP, _FOOT / 2, "Not for clinical use", color=_FAINT, fontsize=9, va="center")
-    figure.text(1 - _GAP, _FOOT / 2, "MambaMIM", color=_FAINT, fontsize=9, va="center", ha="right")
+    facts = f"{sides} voxels of {millimetres} mm    window 400, level 40 HU"
+    draw_frame(figure, "Segmentation", facts, _HEAD, _FOOT)

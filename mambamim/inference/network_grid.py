@@ -1,4 +1,4 @@
-"""The two grids of a segmentation, the scan's and the network's, and the way between them.
+"""The two grids, the scan's and the network's, and the way between them.
 
 Both are RAS-oriented and share their centre, so turning a scan turns its network grid with it.
 Every axis is handled alone: resampling is three small matrix products, the way back three index
@@ -49,6 +49,19 @@ class Axis:
         weight = np.clip(1 - distance / width, 0, None)
         return (weight / weight.sum(1, keepdims=True)).astype(np.float32)
 
+    def neighbours(self) -> tuple[Tensor, Tensor, Tensor]:
+        """For every scan voxel: the network voxels below and above it, and the way between.
+
+        Returns:
+            Two index lists and fractions in 0..1, (scan_size,) each; scan voxels outside of the
+            outermost centres have these.
+        """
+        position = np.clip(self.from_scan(np.arange(self.scan_size)), 0, self.size - 1)
+        lower = np.floor(position).astype(np.int64)
+        fraction = torch.from_numpy((position - lower).astype(np.float32))
+        upper = np.minimum(lower + 1, self.size - 1)
+        return torch.from_numpy(lower), torch.from_numpy(upper), fraction
+
     @property
     def identical(self) -> bool:
         """Whether both grids are the same."""
@@ -92,3 +105,25 @@ class NetworkGrid:
             data = torch.tensordot(weights, data.float(), dims=([1], [number]))
             data = data.movedim(0, number)
         return data.float().contiguous()
+
+    def to_scan(self, data: Tensor) -> Tensor:
+        """Values on the network grid, float, CPU, interpolated linearly to the scan's RAS grid.
+
+        The axis that grows most goes last, so that the earlier steps are small.
+        """
+        order = sorted(range(3), key=lambda a: self.axes[a].scan_size / self.axes[a].size)
+        for number in order:
+            if self.axes[number].identical:
+                continue
+            lower, upper, fraction = self.axes[number].neighbours()
+            shape = [-1 if axis == number else 1 for axis in range(3)]
+            below, above = (data.index_select(number, index) for index in (lower, upper))
+            data = torch.lerp(below, above, fraction.view(shape))
+        return data
+
+    def to_scan_nearest(self, data: Tensor) -> Tensor:
+        """The same without new values: each scan voxel has that of the nearest network voxel."""
+        for number, axis in enumerate(self.axes):
+            lower, upper, fraction = axis.neighbours()
+            data = data.index_select(number, torch.where(fraction < 0.5, lower, upper))
+        return data

@@ -43,22 +43,13 @@ class TorchRuntime:
 
     def __init__(self, model: nn.Module, device: torch.device) -> None:
         self.device = device
-        # Channels last is what the CPU's and the tensor cores' convolutions want.
-        self.model = model.eval().to(device)
-        for weights in self.model.parameters():
-            if weights.dim() == 5:
-                weights.data = weights.data.contiguous(memory_format=torch.channels_last_3d)
+        self.model = settle(model, device)
 
     def __call__(self, windows: Tensor, cancel: Cancel) -> Tensor:
         """Scores of windows; `cancel` is asked before every layer, for windows may take seconds."""
         windows = windows.to(self.device).contiguous(memory_format=torch.channels_last_3d)
-        with torch.inference_mode(), self._precision(), _stops(self.model, cancel):
+        with torch.inference_mode(), precision(self.device), stopping(self.model, cancel):
             return self.model(windows).float()
-
-    def _precision(self) -> contextlib.AbstractContextManager[None]:
-        if self.device.type == "cuda":
-            return torch.autocast("cuda", torch.bfloat16)
-        return contextlib.nullcontext()
 
     def batch_size(self, window: Tensor, cancel: Cancel) -> int:
         """From free memory: half of it, measured with one window. CPUs gain nothing above one."""
@@ -72,9 +63,26 @@ class TorchRuntime:
         return int(max(1, min(8, 0.5 * free / max(used, 1))))
 
 
+def settle(model: nn.Module, device: torch.device) -> nn.Module:
+    """Put a network on a device, ready to be run there."""
+    model = model.eval().to(device)
+    # Channels last is what the CPU's and the tensor cores' convolutions want.
+    for weights in model.parameters():
+        if weights.dim() == 5:
+            weights.data = weights.data.contiguous(memory_format=torch.channels_last_3d)
+    return model
+
+
+def precision(device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """The arithmetic of a device: bfloat16 on CUDA, float32 elsewhere."""
+    if device.type == "cuda":
+        return torch.autocast("cuda", torch.bfloat16)
+    return contextlib.nullcontext()
+
+
 @contextlib.contextmanager
-def _stops(model: nn.Module, cancel: Cancel) -> Iterator[None]:
-    """Makes every layer of `model` ask `cancel` first."""
+def stopping(model: nn.Module, cancel: Cancel) -> Iterator[None]:
+    """Makes every layer of `model` ask `cancel` first; True raises Cancelled."""
 
     def ask(*_: object) -> None:
         if cancel():

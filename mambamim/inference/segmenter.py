@@ -18,6 +18,7 @@ from mambamim.data.orientation import from_ras, to_ras
 from mambamim.errors import BadInputError, OutOfMemoryError
 from mambamim.inference import openvino_runtime
 from mambamim.inference.body import Box, body_box
+from mambamim.inference.checks import checked_affine
 from mambamim.inference.cleanup import keep_largest_components
 from mambamim.inference.network_grid import NetworkGrid
 from mambamim.inference.openvino_runtime import OpenVINORuntime
@@ -126,7 +127,7 @@ class Segmenter:
         wanted = self._wanted_values(organs)
         if quality not in ("full", "coarse"):
             raise BadInputError(f"There is no quality {quality!r}.", "Use full or coarse.")
-        affine = _checked_affine(volume, affine)
+        affine = checked_affine(volume, affine)
         ras, affine_ras = to_ras(volume, affine)
         report = Report(progress, cancel)
         report(0.0, "preparing")
@@ -228,23 +229,6 @@ class Segmenter:
             kept[list(wanted)] = list(wanted)
             labels = kept[labels]
         return keep_largest_components(labels, self.labels) if keep_largest else labels
-
-
-def _checked_affine(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    if getattr(volume, "ndim", 0) != 3 or min(volume.shape) < 2:
-        raise BadInputError(
-            f"The volume must have three axes of at least 2 voxels, not {np.shape(volume)}."
-        )
-    if volume.dtype.kind not in "iufb":
-        raise BadInputError(f"The volume must hold real numbers, not {volume.dtype}.")
-    affine = np.asarray(affine, np.float64)
-    if affine.shape != (4, 4) or not np.isfinite(affine).all():
-        raise BadInputError("The affine must be a 4x4 matrix of finite numbers.")
-    if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise BadInputError("The affine is singular: voxels have no volume.")
-    if volume.dtype.kind == "f" and not np.isfinite(volume).all():
-        raise BadInputError("The volume has voxels that are not numbers (NaN or infinite).")
-    return affine
 
 
 def _memory_device(device: torch.device, grid: NetworkGrid, classes: int) -> torch.device:

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mambamim.ops.channel_norm import channel_norm
+from mambamim.ops.depthwise_conv import DepthwiseConv3d
 from mambamim.ops.sparse import hide
 
 
@@ -24,22 +26,15 @@ class ChannelNorm(nn.Module):
 
     def forward(self, x: Tensor, visible: Tensor | None = None) -> Tensor:
         """(B, C, D, H, W) -> (B, C, D, H, W), zero where `visible` (B, d, h, w) is False."""
-        if visible is not None:
-            # The authors' masked norm is torch's own; the two round differently. The features keep
-            # their memory format, for convolutions round by it.
-            layer = (self.weight.shape, self.weight, self.bias, self.eps)
-            normed = F.layer_norm(x.movedim(1, -1), *layer).movedim(-1, 1)
-            last = x.is_contiguous(memory_format=torch.channels_last_3d)
-            kind = torch.channels_last_3d if last else torch.contiguous_format
-            return hide(normed.contiguous(memory_format=kind), visible)
-        dtype = x.dtype
-        if dtype in (torch.float16, torch.bfloat16):
-            x = x.float()  # squares of half-precision activations overflow or lose all digits
+        half = x.dtype in (torch.float16, torch.bfloat16)
+        if visible is not None or half:
+            # The authors' masked norm is torch's own; the two round differently.
+            return hide(channel_norm(x, self.weight, self.bias, self.eps), visible)
         centred = x - x.mean(1, keepdim=True)
         scale = torch.sqrt(centred.square().mean(1, keepdim=True) + self.eps)
         weight, bias = self.weight[:, None, None, None], self.bias[:, None, None, None]
         # In the authors' order of operations: their weights then give their features to the bit.
-        return (weight * (centred / scale)).add_(bias).to(dtype)
+        return (weight * (centred / scale)).add_(bias)
 
 
 class MedNeXtBlock(nn.Module):
@@ -48,8 +43,7 @@ class MedNeXtBlock(nn.Module):
     def __init__(self, channels: int, expansion: int, kernel_size: int = 3) -> None:
         super().__init__()
         inner = channels * expansion
-        padding = kernel_size // 2
-        self.conv1 = nn.Conv3d(channels, channels, kernel_size, padding=padding, groups=channels)
+        self.conv1 = DepthwiseConv3d(channels, kernel_size)
         self.norm = ChannelNorm(channels)
         self.conv2 = nn.Conv3d(channels, inner, 1)
         self.conv3 = nn.Conv3d(inner, channels, 1)

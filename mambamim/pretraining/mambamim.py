@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +69,12 @@ class MambaMIM(nn.Module):
         width: of the decoder at the deepest grid, a multiple of 16; None takes that which suits a
             backbone given by name.
 
+    Attributes:
+        architecture: arguments of `build_model` for the backbone, JSON-able; None where the
+            backbone was a module that does not tell them.
+        options: the other arguments as they are in use, JSON-able:
+            `MambaMIM(build_model(**architecture), **options)` builds its like.
+
     Raises:
         BadInputError: an argument is none of these.
     """
@@ -96,7 +104,8 @@ class MambaMIM(nn.Module):
                 f"Fill with {' or '.join(FILLS)}; the target is normalised or raw.",
             )
         count_visible((image_size // STRIDE) ** 3, mask_ratio)
-        name = backbone if isinstance(backbone, str) else ""
+        if width is None:
+            width = _DECODER_WIDTH.get(backbone if isinstance(backbone, str) else "", _USUAL_WIDTH)
         network = (
             build_model(backbone, in_channels, num_classes=1, scan=scan)
             if isinstance(backbone, str)
@@ -104,6 +113,21 @@ class MambaMIM(nn.Module):
         )
         self.image_size, self.mask_ratio, self.in_channels = image_size, mask_ratio, in_channels
         self.bottom_up, self.target = bottom_up, target
+        self.architecture: dict[str, Any] | None = copy.deepcopy(
+            getattr(network, "architecture", None)
+        )
+        self.options: dict[str, Any] = {
+            "image_size": image_size,
+            "mask_ratio": mask_ratio,
+            "fill": fill,
+            "transition": transition,
+            "form": form,
+            "bottom_up": bottom_up,
+            "skips": skips,
+            "target": target,
+            "in_channels": in_channels,
+            "width": width,
+        }
         self.encoder = MaskedEncoder(network)
         deepest = self.encoder.channels[-1]
         self.fill: nn.Module = (
@@ -111,7 +135,7 @@ class MambaMIM(nn.Module):
         )
         self.decoder = HybridDecoder(
             self.encoder.channels,
-            width or _DECODER_WIDTH.get(name, _USUAL_WIDTH),
+            width,
             out_channels=in_channels,
             skips=skips,
         )
@@ -139,12 +163,29 @@ class MambaMIM(nn.Module):
         kept = None
         if not self.bottom_up:
             kept = self._draw(len(volume), grid, volume.device, generator)
+        prediction = self.predict(volume, visible, kept)
+        patches = self.patches(volume)
+        return Reconstructed(patches.error(prediction, visible), visible, prediction, patches)
+
+    def predict(self, volume: Tensor, visible: Tensor, kept: Tensor | None = None) -> Tensor:
+        """What the network makes of the visible patches.
+
+        Args:
+            volume: (B, C, D, H, W), sides multiples of 16.
+            visible: (B, D/16, H/16, W/16) bool, the same number of True, at least 1, in each.
+            kept: what the Mamba stage keeps, if not `visible` (`bottom_up=False`).
+
+        Returns:
+            (B, C, D, H, W) float32, in the units of the target.
+        """
         encoded = self.encoder(volume, visible, kept)
         filled = self.fill(encoded.tokens, encoded.visible)
         deepest = self.encoder.to_grid(filled, encoded.grid)
-        prediction = self.decoder(deepest, encoded.skips, visible).float()
-        patches = Patches.of(volume, STRIDE, normalise=self.target == "normalised")
-        return Reconstructed(patches.error(prediction, visible), visible, prediction, patches)
+        return self.decoder(deepest, encoded.skips, visible).float()
+
+    def patches(self, volume: Tensor) -> Patches:
+        """The patches of (B, C, D, H, W) with the moments that the target is normalised by."""
+        return Patches.of(volume, STRIDE, normalise=self.target == "normalised")
 
     def _draw(
         self,

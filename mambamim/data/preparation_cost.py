@@ -1,0 +1,114 @@
+"""What preparing scans will cost, from their headers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from mambamim.data.dicom import guess_dicom_header
+from mambamim.data.grid import Grid
+from mambamim.data.itk_files import read_itk_header
+from mambamim.data.nifti import read_nifti_header
+from mambamim.data.orientation import to_ras
+from mambamim.data.scan_lists import ScanSource
+from mambamim.errors import BadInputError
+from mambamim.inference.network_grid import NetworkGrid
+
+Spacing = Sequence[float] | None
+
+_IMAGE_BYTES, _LABEL_BYTES = 2, 1  # of a voxel in the store
+_CASE_BYTES = 64 << 10  # places, index and the store's own headers
+_LABEL_PLACES_BYTES = 255 * 1024 * 6 + 255 * 300  # if a map has every value
+_HEADER_BYTES = 320  # of a chunk: its own and its blocks'
+_CHUNK_VOXELS = 64**3
+# Bytes of a voxel while it is worked on, as measured and rounded up. The scan: once more as
+# stored, as float32 twice and as the flags of what is finite. The grid: float32 three times,
+# the places of its voxels, float16.
+_SCAN_WORK, _GRID_WORK = 10, 26
+_FIXED_WORK = 64 << 20
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An upper bound of what preparing takes.
+
+    Attributes:
+        disk_bytes: of the store, if nothing could be compressed.
+        ram_bytes: while the largest scan is prepared, on top of what the program holds already.
+        scans: how many.
+    """
+
+    disk_bytes: int
+    ram_bytes: int
+    scans: int
+
+    def describe(self) -> str:
+        """One sentence for people."""
+        count = "1 scan needs" if self.scans == 1 else f"{self.scans} scans need"
+        return (
+            f"Preparing {count} up to {readable_size(self.disk_bytes)} of disk"
+            f" and {readable_size(self.ram_bytes)} of memory."
+        )
+
+
+def estimate(scans: Sequence[ScanSource], spacing_mm: Spacing) -> Estimate:
+    """The disk and memory that `prepare` takes at most, from headers only.
+
+    A scan whose header cannot be read counts nothing: preparing will skip it. The size of a DICOM
+    series is guessed from its first slice and the number of files.
+
+    Args:
+        scans: what `find_scans` gave.
+        spacing_mm: voxel size along R, A and S, None for each scan's own.
+    """
+    costs = [_cost(scan, spacing_mm) for scan in scans]
+    return Estimate(
+        sum(disk for disk, _ in costs), max((ram for _, ram in costs), default=0), len(scans)
+    )
+
+
+def target_grid(shape: tuple[int, ...], affine_ras: np.ndarray, spacing_mm: Spacing) -> NetworkGrid:
+    """The grid of a prepared scan: `spacing_mm` along R, A and S, None for the scan's own.
+
+    Args:
+        shape: of the RAS-oriented scan.
+        affine_ras: its (4, 4) affine, mm.
+        spacing_mm: three numbers or None.
+    """
+    own = np.linalg.norm(affine_ras[:3, :3], axis=0).round(6).tolist()
+    return NetworkGrid.of(shape, affine_ras, own if spacing_mm is None else list(spacing_mm))
+
+
+def readable_size(count: int) -> str:
+    """A number of bytes in MB or GB (powers of ten), for people."""
+    giga = count >= 10**9
+    return f"{count / 10**9:.1f} GB" if giga else f"{max(1, round(count / 10**6))} MB"
+
+
+def _cost(scan: ScanSource, spacing_mm: Spacing) -> tuple[int, int]:
+    try:
+        grid, stored = _header(scan.image)
+    except (BadInputError, OSError):
+        return 0, 0
+    shape = tuple(grid.shape[:3])
+    turned, affine = to_ras(np.broadcast_to(np.uint8(0), shape), grid.affine)
+    target = target_grid(turned.shape, affine, spacing_mm).shape
+    voxels, labelled = prod(target), scan.label is not None
+    chunks = prod(-(-size // 64) for size in target) * (1 + labelled)
+    disk = voxels * (_IMAGE_BYTES + _LABEL_BYTES * labelled)
+    disk += _CASE_BYTES + _LABEL_PLACES_BYTES * labelled + _HEADER_BYTES * chunks
+    read = stored if stored < 8 else 12  # 8 bytes are halved, with both there for a moment
+    ram = prod(shape) * (2 * read + _SCAN_WORK) + voxels * _GRID_WORK + _FIXED_WORK
+    return disk, ram
+
+
+def _header(path: Path) -> tuple[Grid, int]:
+    if path.is_dir():
+        return guess_dicom_header(path)
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        return read_nifti_header(path)
+    return read_itk_header(path)

@@ -1,0 +1,228 @@
+"""Which scans a user names for training: files, folders, and the lists that data sets come with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mambamim.data.scan_files import VOLUME_SUFFIXES, scans_at, volume_suffix
+from mambamim.errors import BadInputError
+
+_LIST = "dataset.json"
+_CT_WORDS = re.compile(r"\b(CT|CTA|CBCT)\b")
+_MR_WORDS = re.compile(r"\b(MR|T1|T2|PD|FLAIR|DWI|ADC|SWI)")  # the start of a word: T1w, T2-star
+_CHANNEL = re.compile(r"(.+)_(\d{4})")
+
+
+@dataclass(frozen=True)
+class ScanSource:
+    """One scan that a user named.
+
+    Attributes:
+        image: a volume file or a folder with a DICOM series.
+        label: its label map, if there is one.
+        modality: "CT" or "MR"; None where nobody said, and its values decide when it is read.
+    """
+
+    image: Path
+    label: Path | None = None
+    modality: str | None = None
+
+    @property
+    def key(self) -> str:
+        """16 hex digits that stand for these files as they are now.
+
+        Of absolute paths, sizes and times of change, by SHA-256. File names may hold patients'
+        names, so what is kept of a scan on a disk is named by this.
+
+        Raises:
+            BadInputError: a file is not there any more.
+        """
+        digest = hashlib.sha256()
+        for place in (self.image, self.label):
+            digest.update(b"\1" if place is None else _fingerprint(place))
+        return digest.hexdigest()[:16]
+
+
+def find_scans(places: Sequence[str | Path], modality: str = "auto") -> list[ScanSource]:
+    """The scans behind `places`, in their order; one that is named twice is taken once.
+
+    A place is a volume file; a folder of volumes and DICOM series; a Decathlon `dataset.json` or
+    the folder that holds it; an nnU-Net folder, of which every channel is a scan by itself; or a
+    folder with `images` and `labels`, in which equal file names belong together.
+
+    Args:
+        places: what the user named.
+        modality: "CT", "MR" or "auto", for scans whose list does not say it.
+
+    Raises:
+        BadInputError: another modality, a place or a listed file that is not there, a file of
+            another kind, a damaged list, a folder without scans.
+    """
+    if modality not in ("auto", "CT", "MR"):
+        raise BadInputError(f"There is no modality {modality}.", "Choose auto, CT or MR.")
+    default = None if modality == "auto" else modality
+    found: dict[Path, ScanSource] = {}
+    for place in map(Path, places):
+        for source in _sources(place):
+            image = source.image.resolve()
+            if image not in found or found[image].label is None:  # the one with labels stays
+                found[image] = replace(source, modality=source.modality or default)
+    if not found:
+        raise BadInputError("No scan was named.", "Give files or folders.")
+    return list(found.values())
+
+
+def _fingerprint(place: Path) -> bytes:
+    """Absolute path, size and time of change of a file, or of all files in a folder."""
+    lines = []
+    try:
+        files = sorted(place.rglob("*")) if place.is_dir() else [place]
+        for file in files:
+            state = file.stat()
+            if not file.is_dir():
+                lines.append(f"{file.absolute()}\0{state.st_size}\0{state.st_mtime_ns}\0")
+    except OSError as error:
+        raise BadInputError(
+            f"{place.name} cannot be read: {error.strerror}.",
+            "Check the path and your rights to it.",
+        ) from error
+    return "".join(lines).encode("utf-8", "surrogateescape")
+
+
+def _sources(place: Path) -> Iterator[ScanSource]:
+    if not place.exists():
+        raise BadInputError(f"There is no file or folder {place.name}.", "Check the path.")
+    if place.is_file():
+        if place.suffix.lower() == ".json":
+            return _listed(place, _json(place))
+        return iter([ScanSource(_volume(place))])
+    content = _json(place / _LIST) if (place / _LIST).is_file() else {}
+    if "channel_names" in content or ("training" not in content and (place / "imagesTr").is_dir()):
+        return _nnunet(place, content)
+    if content:
+        return _listed(place / _LIST, content)
+    if (place / "images").is_dir() and (place / "labels").is_dir():
+        images = _inside(place / "images", "")
+        return (ScanSource(path, _if_there(place / "labels" / path.name)) for path in images)
+    return (ScanSource(path) for path in scans_at(place))
+
+
+def _volume(path: Path) -> Path:
+    if volume_suffix(path) is None:
+        raise BadInputError(
+            f"{path.name} is of an unknown kind.",
+            f"Give a file ({', '.join(VOLUME_SUFFIXES)}), a folder, or a {_LIST}.",
+        )
+    return path
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise BadInputError(f"{path.name} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise BadInputError(
+            f"{path.name} in {_folder_name(path)} is damaged: it is not JSON.",
+            "Copy or download it again.",
+        ) from error
+    if not isinstance(content, dict):
+        raise _not_a_list(path)
+    return content
+
+
+def _listed(path: Path, content: dict[str, Any]) -> Iterator[ScanSource]:
+    """The scans of a Decathlon list: those with labels first, then the others."""
+    entries = [*_entries(path, content, "training"), *_entries(path, content, "test")]
+    names = _texts(path, content, "modality")
+    modality = _modality(names.get("0", ""))
+    sources = []
+    for entry in entries:
+        named = entry if isinstance(entry, dict) else {"image": entry}
+        image, label = named.get("image"), named.get("label")
+        if not isinstance(image, str) or not isinstance(label, str | None):
+            raise _not_a_list(path)
+        if not Path(image).name.startswith("."):  # left by a Mac's archiver
+            places = path.parent / image, path.parent / label if label else None
+            sources.append(ScanSource(*places, modality))
+    _check_there(path, [p for s in sources for p in (s.image, s.label) if p is not None])
+    if not sources:
+        raise BadInputError(
+            f"{path.name} in {_folder_name(path)} lists no scans.",
+            'Name them under "training" or "test".',
+        )
+    return iter(sources)
+
+
+def _nnunet(folder: Path, content: dict[str, Any]) -> Iterator[ScanSource]:
+    channels = _texts(folder / _LIST, content, "channel_names")
+    for path in _inside(folder / "imagesTr", f" of {folder.name}"):
+        suffix = volume_suffix(path) or ""
+        stem = path.name[: -len(suffix)]
+        match = _CHANNEL.fullmatch(stem)
+        name, channel = (match[1], str(int(match[2]))) if match else (stem, "0")
+        label = _if_there(folder / "labelsTr" / f"{name}{suffix}")
+        yield ScanSource(path, label, _modality(channels.get(channel, "")))
+
+
+def _inside(folder: Path, of: str) -> list[Path]:
+    if not folder.is_dir():
+        raise BadInputError(
+            f"There is no folder {folder.name}{of}.", "Copy or download the data set again."
+        )
+    return scans_at(folder)
+
+
+def _entries(path: Path, content: dict[str, Any], part: str) -> list[Any]:
+    entries = content.get(part, [])
+    if not isinstance(entries, list):
+        raise _not_a_list(path)
+    return entries
+
+
+def _texts(path: Path, content: dict[str, Any], part: str) -> dict[str, str]:
+    """Channel number -> what it is called; one text alone is that of channel 0."""
+    texts = content.get(part, {})
+    texts = {"0": texts} if isinstance(texts, str) else texts
+    if not isinstance(texts, dict):
+        raise _not_a_list(path)
+    return {str(number): str(text) for number, text in texts.items()}
+
+
+def _modality(text: str) -> str | None:
+    """CT or MR of what a list calls it; None where that says neither."""
+    upper = text.upper()
+    if _CT_WORDS.search(upper):
+        return "CT"
+    return "MR" if _MR_WORDS.search(upper) else None
+
+
+def _if_there(path: Path) -> Path | None:
+    return path if path.is_file() else None
+
+
+def _check_there(path: Path, files: list[Path]) -> None:
+    missing = [file for file in files if not file.exists()]
+    if missing:
+        raise BadInputError(
+            f"{path.name} in {_folder_name(path)} lists {len(missing)} files that are not there,"
+            f" the first one {missing[0].name}.",
+            "Copy or download the data set again, or take them off the list.",
+        )
+
+
+def _folder_name(path: Path) -> str:
+    return path.absolute().parent.name
+
+
+def _not_a_list(path: Path) -> BadInputError:
+    return BadInputError(
+        f"{path.name} in {_folder_name(path)} is no list of scans.",
+        'It needs "training": a list of paths or of {"image": path, "label": path}.',
+    )

@@ -1,0 +1,33 @@
+"""What is refused about a volume in memory before any work."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mambamim.errors import BadInputError
+
+
+def checked_affine(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """The affine as float64, if a volume can be worked on with it.
+
+    Args:
+        volume: (D, H, W) numbers.
+        affine: 4x4, voxel index -> RAS mm.
+
+    Raises:
+        BadInputError: says what is amiss with the volume or the affine.
+    """
+    if getattr(volume, "ndim", 0) != 3 or min(volume.shape) < 2:
+        raise BadInputError(
+            f"The volume must have three axes of at least 2 voxels, not {np.shape(volume)}."
+        )
+    if volume.dtype.kind not in "iufb":
+        raise BadInputError(f"The volume must hold real numbers, not {volume.dtype}.")
+    affine = np.asarray(affine, np.float64)
+    if affine.shape != (4, 4) or not np.isfinite(affine).all():
+        raise BadInputError("The affine must be a 4x4 matrix of finite numbers.")
+    if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise BadInputError("The affine is singular: voxels have no volume.")
+    if volume.dtype.kind == "f" and not np.isfinite(volume).all():
+        raise BadInputError("The volume has voxels that are not numbers (NaN or infinite).")
+    return affine

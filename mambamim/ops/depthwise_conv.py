@@ -1,0 +1,65 @@
+"""Depthwise 3x3x3 convolution whose training on GPUs is not held up by its weight gradient.
+
+For channels-last features in half precision cuDNN takes a kernel for the weights' gradient that is
+some hundred times slower than reading its inputs; with it, it is most of a training step. Where
+Triton is installed, forward and backward are the kernels of `depthwise_triton`; elsewhere this is
+torch's own convolution.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mambamim.errors import MissingDependencyError
+
+
+@functools.cache
+def _kernels() -> Any:
+    """The Triton kernels, or None where Triton is not installed."""
+    try:
+        from mambamim.ops import depthwise_triton
+    except MissingDependencyError:
+        return None
+    return depthwise_triton
+
+
+class DepthwiseConv3d(nn.Conv3d):
+    """nn.Conv3d with a group a channel, stride 1 and as much padding as keeps the size.
+
+    Its parameters are nn.Conv3d's, so checkpoints do not know the difference.
+    """
+
+    def __init__(self, channels: int, kernel_size: int = 3) -> None:
+        super().__init__(channels, channels, kernel_size, padding=kernel_size // 2, groups=channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, D, H, W) -> (B, C, D, H, W)."""
+        if not x.is_cuda or self.kernel_size != (3, 3, 3) or _kernels() is None:
+            return super().forward(x)
+        if torch.is_autocast_enabled("cuda"):
+            x = x.to(torch.get_autocast_dtype("cuda"))
+        assert self.bias is not None
+        return _Depthwise.apply(x, self.weight, self.bias)
+
+
+class _Depthwise(torch.autograd.Function):
+    """Sums are float32; results have the dtype of the features."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _kernels().correlate(x, weight.flatten(1), bias)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
+        x, weight = ctx.saved_tensors
+        (grad,) = grads
+        # The gradient of a correlation is the correlation with the kernel turned round.
+        grad_x = _kernels().correlate(grad, weight.flatten(1).flip(1), None)
+        grad_weight = _kernels().weight_gradient(x, grad).view_as(weight)
+        grad_bias = grad.sum((0, 2, 3, 4), dtype=torch.float32)
+        return grad_x, grad_weight.to(weight.dtype), grad_bias.to(weight.dtype)
