@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from mambamim.ops.channel_norm import VoxelNorm
+from mambamim.ops.group_norm import GroupNormReLU
 from mambamim.ops.sparse import spread_visible
 from mambamim.pretraining.runs import find_runs
 
@@ -112,12 +113,11 @@ class HybridDecoder(nn.Module):
 
 
 def _two_convolutions(in_channels: int, out_channels: int) -> nn.Sequential:
-    """Twice 3x3x3, norm over channels, ReLU."""
+    """Twice 3x3x3, norm, ReLU."""
     layers: list[nn.Module] = []
     for source in (in_channels, out_channels):
         layers += [
             nn.Conv3d(source, out_channels, 3, padding=1, bias=False),
-            VoxelNorm(out_channels),
-            nn.ReLU(inplace=True),
+            GroupNormReLU(math.gcd(8, out_channels), out_channels),
         ]
     return nn.Sequential(*layers)

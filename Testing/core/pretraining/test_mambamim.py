@@ -19,7 +19,7 @@ TINY = {
 
 def make(name="hymamba_small", **options) -> MambaMIM:
     torch.manual_seed(0)
-    return MambaMIM(build_model(name, **TINY[name]), image_size=32, **{"width": 32, **options})
+    return MambaMIM(build_model(name, **TINY[name]), image_size=32, width=32, **options)
 
 
 def draw(batch=2, grid=(2, 3, 2), seed=0):
@@ -137,7 +137,7 @@ def test_masks_are_drawn_from_the_generator():
 
 def test_it_learns_more_of_a_ramp_than_its_mean():
     torch.manual_seed(0)
-    mim = make(target="raw", width=128).train()
+    mim = make(target="raw").train()
     volume = torch.linspace(0, 1, 32)[None, None, :, None, None].expand(1, 1, 32, 32, 32)
     optimizer = torch.optim.Adam(mim.parameters(), 1e-2)
     losses = []
