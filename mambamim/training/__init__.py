@@ -1,1 +1,1 @@
-"""Training loops."""
+"""One training loop for pre-training and fine-tuning, and what it is made of."""
