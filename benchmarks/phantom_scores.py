@@ -17,9 +17,10 @@ import numpy as np
 import mambamim
 from mambamim.catalogue import resolve_model
 from mambamim.catalogue.terminology import term
-from mambamim.commands.demo import DEFAULT_SEED, dice_per_label
+from mambamim.commands.demo import DEFAULT_SEED
 from mambamim.data.phantom import make_phantom
 from mambamim.memory import keep_large_buffers
+from mambamim.metrics import dice_per_label
 
 _BEGIN, _END = "<!-- scores: begin -->", "<!-- scores: end -->"
 

@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "MambaMIM": "mambamim.pretraining",
+    "Reconstructor": "mambamim.pretraining.reconstruction",
     "Segmenter": "mambamim.inference",
     "TOKI": "mambamim.pretraining",
     "build_model": "mambamim.models",

@@ -20,6 +20,8 @@ from mambamim.memory import keep_large_buffers
 
 VERBS = {
     "segment": "find organs in CT scans and write label maps",
+    "reconstruct": "show what a pre-trained network makes of a masked scan",
+    "pretrain": "pre-train a network on scans without labels",
     "models": "list the models at hand, or show one",
     "convert": "turn the authors' .pth weights into a checkpoint",
     "doctor": "say what this computer has and what will be used",

@@ -9,12 +9,13 @@ import types
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
 
 from mambamim.checkpoints import save_checkpoint
 from mambamim.cli import VERBS, main
-from mambamim.commands.demo import dice_per_label
 from mambamim.errors import BadInputError, Cancelled
 from mambamim.models import build_model
+from mambamim.pretraining import MambaMIM
 
 LABELS = {1: "liver", 2: "spleen"}
 
@@ -117,6 +118,10 @@ def test_segment_help_gives_units_and_defaults(capsys):
         ["segment", "a.nii.gz", "-o", "b.nii.gz", "--quality", "best"],
         ["segment", "a.nii.gz", "-o", "b.nii.gz", "--roi", "1", "2", "3"],
         ["segment", "a.nii.gz", "-o", "b.nii.gz", "--organs", " , "],
+        ["reconstruct", "a.nii.gz"],
+        ["reconstruct", "a.nii.gz", "-o", "out", "--ratio", "0"],
+        ["reconstruct", "a.nii.gz", "-o", "out", "--ratio", "0.5", "1"],
+        ["reconstruct", "a.nii.gz", "-o", "out", "--ratio", "much"],
         ["models", "no-such-model"],
         ["models", "--download"],
         ["convert", "absent.pth", "-o", "x.safetensors"],
@@ -265,8 +270,69 @@ def test_demo_writes_everything_and_says_how_well_it_went(fake, tmp_path, monkey
         assert str(tmp_path / "demo" / name) in said
 
 
-def test_dice_counts_what_overlaps():
-    truth = np.array([[0, 1, 1, 2], [3, 1, 1, 0]], np.uint8)
-    found = np.array([[0, 1, 1, 0], [3, 1, 4, 4]], np.uint8)
-    dice = dice_per_label(found, truth)
-    assert dice == {1: pytest.approx(6 / 7), 2: 0.0, 3: 1.0}
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    torch.manual_seed(0)
+    network = build_model("hymamba_small", channels=[4, 6, 8, 10, 12], layers=1)
+    path = tmp_path_factory.mktemp("pretrained") / "tiny.safetensors"
+    save_checkpoint(path, MambaMIM(network, 32, width=32), {}, spacing_mm=(3.0, 3.0, 3.0))
+    return path
+
+
+@pytest.fixture
+def body(tmp_path):
+    ct = np.full((40, 36, 34), -1000, np.int16)
+    ct[3:37, 3:33] = np.random.default_rng(0).integers(-150, 240, (34, 30, 34))
+    affine = np.diag([-3.0, 3.0, 3.0, 1.0])
+    nib.save(nib.Nifti1Image(ct, affine), tmp_path / "body.nii.gz")
+    return tmp_path / "body.nii.gz"
+
+
+def reconstruct(model, *arguments) -> int:
+    return main(["reconstruct", *map(str, arguments), "--model", str(model), "--device", "cpu"])
+
+
+def test_a_scan_is_reconstructed_at_several_ratios(pretrained, body, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert reconstruct(pretrained, body, "-o", out, "--ratio", "0.75", "0.5", "--seed", "2") == 0
+    said = capsys.readouterr().out
+    scores = json.loads((out / "scores.json").read_text())
+    assert scores["seed"] == 2
+    for row, percent in zip(scores["ratios"], (75, 50), strict=True):
+        assert f"{percent} % masked: PSNR {row['psnr']:.2f} dB" in said
+        for what in ("masked", "reconstruction", "error", "visible"):
+            image = nib.load(out / f"{what}_{percent}.nii.gz")
+            assert np.array_equal(image.affine, nib.load(body).affine)
+            assert image.shape == (40, 36, 34)
+        assert (out / f"reconstruction_{percent}.png").stat().st_size
+        shown = np.asarray(nib.load(out / f"visible_{percent}.nii.gz").dataobj) == 1
+        back = np.asarray(nib.load(out / f"reconstruction_{percent}.nii.gz").dataobj)
+        given = np.clip(np.asarray(nib.load(body).dataobj), -175, 250)
+        assert np.array_equal(back[shown], given[shown])
+    assert (out / "ratios.png").stat().st_size
+    assert f"12 files in {out}" in said
+    assert reconstruct(pretrained, body, "-o", tmp_path / "plain", "--no-picture") == 0
+    assert not list((tmp_path / "plain").glob("*.png"))
+
+
+def test_what_cannot_be_reconstructed_ends_with_2(checkpoint, pretrained, body, tmp_path, capsys):
+    flat = tmp_path / "flat.nii.gz"
+    nib.save(nib.Nifti1Image(np.zeros((40, 40), np.int16), np.eye(4)), flat)
+    for model, scan, words in (
+        (checkpoint, body, "cannot reconstruct"),
+        ("no-such-model", body, "no-such-model"),
+        (pretrained, flat, "not a 3D volume"),
+        (pretrained, tmp_path / "absent.nii.gz", "absent.nii.gz"),
+    ):
+        assert reconstruct(model, scan, "-o", tmp_path / "out") == 2
+        said = capsys.readouterr().err
+        assert words in said
+        assert "Traceback" not in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_reconstruct_help_gives_units_and_defaults(capsys):
+    assert main(["reconstruct", "--help"]) == 0
+    text = "".join(capsys.readouterr().out.split())
+    for part in ("HU", "default:ct-mim-small", "default:[0.75]", "between0and1"):
+        assert part in text

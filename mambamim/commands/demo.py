@@ -11,6 +11,7 @@ from jsonargparse import ArgumentParser
 
 from mambamim.commands.parser import command_parser
 from mambamim.inference.segment_task import DEFAULT_MODEL, SegmentTask
+from mambamim.metrics import dice_per_label
 
 DEFAULT_SEED = 2024  # not among the seeds of any training
 
@@ -67,20 +68,6 @@ def main(arguments: Sequence[str]) -> int:
     print(f"statistics  {task.statistics}")
     print(f"picture     {task.picture}")
     return 0
-
-
-def dice_per_label(found: np.ndarray, truth: np.ndarray) -> dict[int, float]:
-    """Dice, 2 |A and B| / (|A| + |B|), of every class in `truth`; both (D, H, W) integer."""
-    found, truth = found.astype(np.int64).ravel(), truth.astype(np.int64).ravel()
-    classes = int(max(found.max(), truth.max())) + 1
-    in_found = np.bincount(found, minlength=classes)
-    in_truth = np.bincount(truth, minlength=classes)
-    in_both = np.bincount(truth[found == truth], minlength=classes)
-    return {
-        value: float(2 * in_both[value] / (in_found[value] + in_truth[value]))
-        for value in range(1, classes)
-        if in_truth[value]
-    }
 
 
 def _write_ct(path: Path, ct: np.ndarray, affine: np.ndarray) -> None:

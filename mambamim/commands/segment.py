@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from jsonargparse import ArgumentParser
-from tqdm import tqdm
 
 from mambamim.catalogue import resolve_model
+from mambamim.commands.bar import progress_bar
 from mambamim.commands.parser import command_parser
 from mambamim.errors import BadInputError, Cancelled, plain_error
 from mambamim.inference.batch import Case, plan_batch
@@ -208,15 +208,7 @@ def segment_one(task: SegmentTask, source: Callable[[], SegmenterLike], name: st
     """Segment one scan with a bar on stderr; True if it was skipped."""
     from mambamim.inference.task import segment_file
 
-    form = "{desc}: {percentage:3.0f}% |{bar:24}| {postfix}, {remaining} left"
-    with tqdm(
-        total=1.0, desc=name, bar_format=form, file=sys.stderr, leave=False, disable=None
-    ) as bar:
-
-        def report(fraction: float, message: str) -> None:
-            bar.set_postfix_str(message, refresh=False)
-            bar.update(max(0.0, fraction - bar.n))
-
+    with progress_bar(name) as report:
         outcome = segment_file(task, source, report)
     if outcome.skipped:
         print(f"{name}: skipped, {task.output.name} exists (--overwrite does it again)")

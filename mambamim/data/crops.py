@@ -82,7 +82,7 @@ class CropDataset(Dataset[dict[str, Any]]):
         sides = [max(1, round(side * zoom)) for side in self.size]
         box, padding = _place(self._centre(case, rng), sides, case.shape)
         flipped = [axis for axis in self.flips if rng.random() < 0.5]
-        crop: dict[str, Any] = {"number": number}
+        crop: dict[str, Any] = {"number": int(number)}
         crop["image"] = self._finish(case.image(box), padding, flipped, "trilinear")
         if self.labelled:
             label = self._finish(case.label(box), padding, flipped, "nearest-exact")
@@ -110,7 +110,7 @@ class CropDataset(Dataset[dict[str, Any]]):
         self, values: np.ndarray, padding: list[tuple[int, int]], flipped: list[int], mode: str
     ) -> Tensor:
         """Padded, flipped and at its size: float32 (1, S, S, S)."""
-        padded = np.flip(np.pad(values, padding), flipped)
+        padded = np.flip(np.pad(values, padding), tuple(flipped))
         crop = torch.from_numpy(np.ascontiguousarray(padded, np.float32))[None]
         if crop.shape[1:] != self.size:
             crop = F.interpolate(crop[None], self.size, mode=mode)[0]

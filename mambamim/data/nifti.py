@@ -53,30 +53,35 @@ def read_nifti_header(path: Path) -> tuple[Grid, int]:
     """The grid of a .nii or .nii.gz file and the bytes of a voxel in it; no voxel is read.
 
     Raises:
-        BadInputError: not a NIfTI file, not one 3D volume, or without a usable affine.
+        BadInputError: not a NIfTI file, cut short so that it shows, not one 3D volume, or without a
+            usable affine.
     """
     with _open(path) as stream:
         image, grid = _image(stream, path)
     check_shape(grid.shape, path.name)
     check_affine(grid.affine, path.name)
+    _check_size(path, cast(nib.Nifti1Header, image.header))
     return grid, image.get_data_dtype().itemsize
 
 
-def write_nifti(stream: IO[bytes], labels: np.ndarray, grid: Grid, compress: bool) -> None:
-    """Write integer labels (I, J, K) on a grid, as NIfTI-2 if the grid came from there.
+def write_nifti(
+    stream: IO[bytes], array: np.ndarray, grid: Grid, compress: bool, intent: str = "label"
+) -> None:
+    """Write an array (I, J, K) on a grid, as NIfTI-2 if the grid came from there.
 
     Args:
         stream: open for writing bytes.
-        labels: integers, written in their own type without scaling.
+        array: written in its own type without scaling.
         grid: where they lie.
-        compress: with gzip; no time and no name is stored, so equal labels give equal bytes.
+        compress: with gzip; no time and no name is stored, so equal arrays give equal bytes.
+        intent: what the values are: "label", or "none" for intensities.
     """
     header = grid.nifti_header()
-    header.set_data_dtype(labels.dtype)
-    header.set_intent("label")
+    header.set_data_dtype(array.dtype)
+    header.set_intent(intent)
     kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
-    shape = grid.shape if grid.nifti is not None else labels.shape
-    image = kind(labels.reshape(shape, order="A"), None, header=header)
+    shape = grid.shape if grid.nifti is not None else array.shape
+    image = kind(array.reshape(shape, order="A"), None, header=header)
     if not compress:
         image.to_stream(cast(io.IOBase, stream))
         return

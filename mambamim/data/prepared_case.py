@@ -19,7 +19,7 @@ from mambamim.files import atomic_path
 Box = tuple[slice, slice, slice]
 
 _IMAGE, _LABEL, _PLACES = "image.b2nd", "label.b2nd", "places.npz"
-_CHUNK, _BLOCK = 64, 32  # voxels along a side: what is stored together, what is unpacked together
+CHUNK, _BLOCK = 64, 32  # voxels along a side: what is stored together, what is unpacked together
 _LEVEL = 5
 
 
@@ -202,7 +202,7 @@ def blosc2_module() -> Any:
 
 def _pack(path: Path, array: np.ndarray) -> None:
     blosc2 = blosc2_module()
-    chunks = tuple(min(_CHUNK, size) for size in array.shape)
+    chunks = tuple(min(CHUNK, size) for size in array.shape)
     blocks = tuple(min(_BLOCK, size) for size in chunks)
     packing = {
         "codec": blosc2.Codec.ZSTD,

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from mambamim.data.arrays import read_array
+from mambamim.data.arrays import read_array, write_array
 from mambamim.data.dicom import read_dicom
 from mambamim.data.grid import Grid
 from mambamim.data.itk_files import read_itk
 from mambamim.data.label_map import write_label_map
-from mambamim.data.nifti import read_nifti
+from mambamim.data.nifti import read_nifti, write_nifti
 from mambamim.errors import BadInputError, OutOfMemoryError
+from mambamim.files import atomic_path
 
-__all__ = ["AIR_HU", "Volume", "read_volume", "write_label_map"]
+__all__ = ["AIR_HU", "Volume", "read_volume", "write_label_map", "write_volume"]
 
 AIR_HU = -1024.0
 _NIFTI = (".nii", ".nii.gz")
@@ -66,6 +67,24 @@ def read_volume(path: str | Path, affine: np.ndarray | None = None) -> Volume:
             "Check the path and your rights to it.",
         ) from error
     return Volume(array, grid.affine, grid)
+
+
+def write_volume(path: Path, array: np.ndarray, like: Volume) -> None:
+    """Write intensities on the grid of a scan, whole or not at all.
+
+    Args:
+        path: .nii.gz or .nii; .npy is the bare array.
+        array: (I, J, K), the shape of `like.array`, written in its own type.
+        like: the scan, as `read_volume` gave it.
+
+    Raises:
+        BadInputError: the place cannot be written to.
+    """
+    if path.suffix == ".npy":
+        write_array(path, array)
+        return
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        write_nifti(stream, array, like.source, path.suffix == ".gz", intent="none")
 
 
 def _read(path: Path, affine: np.ndarray | None) -> tuple[np.ndarray, Grid]:

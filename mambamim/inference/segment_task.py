@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,36 @@ from typing import Any
 import numpy as np
 
 from mambamim.errors import BadInputError
+from mambamim.inference.parameters import (
+    Reader,
+    a_flag,
+    a_path,
+    a_text,
+    check_array_affine,
+    or_none,
+    read_parameters,
+    rows,
+    texts,
+)
 
 OUTPUT_SUFFIXES = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".mha", ".npy")
 DEFAULT_MODEL = "abdomen-small"
-_PATHS = ("input", "output", "statistics", "picture", "preview")
-_FLAGS = ("keep_largest", "overwrite")
-_TEXTS = ("model", "device", "runtime", "quality")
-_ROWS = ("roi", "affine")
+_READERS: dict[str, Reader] = {
+    "input": a_path,
+    "output": a_path,
+    "affine": or_none(rows),
+    "model": a_text,
+    "device": a_text,
+    "runtime": a_text,
+    "quality": a_text,
+    "roi": or_none(rows),
+    "organs": or_none(texts),
+    "keep_largest": a_flag,
+    "statistics": or_none(a_path),
+    "picture": or_none(a_path),
+    "preview": or_none(a_path),
+    "overwrite": a_flag,
+}
 
 
 @dataclass(frozen=True)
@@ -63,10 +85,7 @@ class SegmentTask:
         _check_suffix("picture", self.picture, (".png",))
         if self.quality not in ("full", "coarse"):
             raise BadInputError(f"The quality '{self.quality}' is unknown.", "Use full or coarse.")
-        if (self.affine is not None) != (self.input.suffix.lower() == ".npy"):
-            raise BadInputError("A .npy input needs an affine, and no other input takes one.")
-        if self.affine is not None and np.shape(self.affine) != (4, 4):
-            raise BadInputError("The affine is not four rows of four numbers.")
+        check_array_affine(self.input, self.affine)
         if self.roi is not None and (
             np.shape(self.roi) != (2, 3) or not np.isfinite(np.asarray(self.roi, float)).all()
         ):
@@ -85,14 +104,7 @@ class SegmentTask:
         Raises:
             BadInputError: names a parameter that is missing, unknown or of the wrong type.
         """
-        known = {field.name for field in dataclasses.fields(cls)}
-        for name in ("input", "output"):
-            if not parameters.get(name):
-                raise BadInputError(f"The parameter '{name}' is missing.")
-        for name in parameters:
-            if name not in known:
-                raise BadInputError(f"The parameter '{name}' is unknown.")
-        return cls(**{name: _parameter(name, value) for name, value in parameters.items()})
+        return cls(**read_parameters(parameters, _READERS, ("input", "output")))
 
     def places(self) -> list[Path]:
         """Every file that is asked for."""
@@ -117,20 +129,3 @@ def _check_suffix(what: str, place: Path | None, suffixes: tuple[str, ...]) -> N
         raise BadInputError(
             f"The {what} file {place.name} has no known suffix.", f"Use {' or '.join(suffixes)}."
         )
-
-
-def _parameter(name: str, value: Any) -> Any:
-    if value is None and name not in (*_FLAGS, *_TEXTS):
-        return None
-    if name in _FLAGS and isinstance(value, bool):
-        return value
-    if name in (*_TEXTS, *_PATHS) and isinstance(value, str):
-        return Path(value) if name in _PATHS else value
-    if name == "organs" and isinstance(value, list) and all(isinstance(x, str) for x in value):
-        return tuple(value)
-    if name in _ROWS and isinstance(value, list):
-        try:
-            return tuple(tuple(float(x) for x in row) for row in value)
-        except (TypeError, ValueError):
-            raise BadInputError(f"The parameter '{name}' is not rows of numbers.") from None
-    raise BadInputError(f"The parameter '{name}' cannot be {value!r:.60}.")

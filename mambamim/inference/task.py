@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -18,7 +15,7 @@ from mambamim.data.arrays import write_array
 from mambamim.data.picture import write_overlay
 from mambamim.data.statistics import OrganStatistics, organ_statistics, write_statistics
 from mambamim.data.volume import Volume, read_volume, write_label_map
-from mambamim.errors import BadInputError, Cancelled, MissingDependencyError
+from mambamim.inference.outputs import check_pictures, check_writable, nothing_left, stop_if
 from mambamim.inference.segment_task import SegmentTask, side_files
 
 __all__ = ["SegmentOutcome", "SegmentTask", "SegmenterLike", "check_writable", "segment_file"]
@@ -104,15 +101,12 @@ def segment_file(
     volume = read_volume(task.input, affine)
     for place in task.places():
         check_writable(place)
-    if task.picture is not None and importlib.util.find_spec("matplotlib") is None:
-        raise MissingDependencyError(  # now, not after the long work
-            "Pictures need matplotlib, which is not installed.",
-            'Install it with: pip install "mambamim[pictures]"',
-        )
-    _stop_if(stop)
+    if task.picture is not None:
+        check_pictures()
+    stop_if(stop)
     ready = segmenter if isinstance(segmenter, SegmenterLike) else segmenter()
     names = _wanted(ready.labels, task.organs)
-    with _nothing_left(task) as written:
+    with nothing_left(task.places(), side_files) as written:
         labels = ready.segment(
             volume.array,
             volume.affine,
@@ -134,25 +128,6 @@ def segment_file(
     return SegmentOutcome(task.output, tuple(rows), seconds, False, described, tuple(written))
 
 
-def check_writable(place: Path) -> None:
-    """Find out before the long work whether a file can be written at `place`.
-
-    Raises:
-        BadInputError: `place` is a folder, or its folder cannot be made or written to.
-    """
-    if place.is_dir():
-        raise BadInputError(f"{place.name} is a folder; a file is to be written there.")
-    folder = next(parent for parent in place.absolute().parents if parent.exists())
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            return
-    except OSError as error:
-        raise BadInputError(
-            f"{place.name} cannot be written: {error.strerror or type(error).__name__}.",
-            "Choose another place with --output.",
-        ) from error
-
-
 def _write(
     task: SegmentTask,
     volume: Volume,
@@ -164,7 +139,7 @@ def _write(
     stop: Cancel,
 ) -> None:
     """Write what was asked for, the label map last: where it exists, the task is done."""
-    _stop_if(stop)
+    stop_if(stop)
     report(0.94, "writing")
     if task.statistics is not None:
         write_statistics(task.statistics, rows)
@@ -172,10 +147,10 @@ def _write(
     if task.picture is not None:
         write_overlay(task.picture, volume.array, labels, volume.affine, names)
         written.append(task.picture)
-    _stop_if(stop)
+    stop_if(stop)
     _write_labels(task.output, labels, volume, names)
     written.append(task.output)
-    _stop_if(stop)  # asked for while the file was written: it goes again
+    stop_if(stop)  # asked for while the file was written: it goes again
 
 
 def _write_labels(place: Path, labels: np.ndarray, volume: Volume, names: dict[int, str]) -> None:
@@ -205,33 +180,8 @@ def _preview_writer(
     return write
 
 
-@contextlib.contextmanager
-def _nothing_left(task: SegmentTask) -> Iterator[list[Path]]:
-    """Collect what is written; on any failure remove what was not there before."""
-    there = {place for place in task.places() if place.exists()}
-    parents = {parent for place in task.places() for parent in place.absolute().parents}
-    missing = sorted((p for p in parents if not p.exists()), key=lambda p: -len(p.parts))
-    written: list[Path] = []
-    try:
-        yield written
-    except BaseException:  # Ctrl-C included
-        for place in written:
-            if place not in there:
-                for file in (place, *side_files(place)):
-                    file.unlink(missing_ok=True)
-        for folder in missing:  # the innermost first; one that somebody else uses stays
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-        raise
-
-
 def _wanted(labels: dict[int, str], organs: tuple[str, ...] | None) -> dict[int, str]:
     return {value: name for value, name in labels.items() if organs is None or name in organs}
-
-
-def _stop_if(stop: Cancel) -> None:
-    if stop():
-        raise Cancelled()
 
 
 def _machine(described: dict[str, Any]) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mambamim.jobs.context import JobContext
+from mambamim.jobs.warm import keep_warm
 
 if TYPE_CHECKING:
-    from mambamim.inference.segment_task import SegmentTask
     from mambamim.inference.task import SegmenterLike
 
 _KEPT_WARM = 2  # segmenters; each holds its network's memory
@@ -34,8 +35,15 @@ def run(parameters: dict[str, Any], context: JobContext) -> dict[str, Any]:
 
     def make() -> SegmenterLike:
         context.progress(0.02, "loading the model")
-        segmenter.append(_segmenter(task, context.warm))
+        options = (task.device, task.runtime)
+        made = keep_warm(context.warm, "segmenter", task.model, options, _KEPT_WARM, load)
+        segmenter.append(made)
         return segmenter[0]
+
+    def load(path: Path) -> SegmenterLike:
+        from mambamim.inference import Segmenter
+
+        return Segmenter(path, task.device, task.runtime)
 
     outcome = segment_file(task, make, context.progress, context.cancelled, context.preview)
     return {
@@ -47,21 +55,3 @@ def run(parameters: dict[str, Any], context: JobContext) -> dict[str, Any]:
         "statistics": [dataclasses.asdict(row) for row in outcome.statistics],
         "runtime": outcome.runtime,
     }
-
-
-def _segmenter(task: SegmentTask, warm: dict[Any, Any]) -> SegmenterLike:
-    """The one of an earlier job while its checkpoint is the same file, else a new one."""
-    from mambamim.catalogue import resolve_model
-
-    path = resolve_model(task.model).resolve()
-    facts = path.stat()
-    key = ("segmenter", path, facts.st_mtime_ns, facts.st_size, task.device, task.runtime)
-    made = warm.pop(key, None)
-    if made is None:
-        from mambamim.inference import Segmenter
-
-        made = Segmenter(path, task.device, task.runtime)
-    warm[key] = made  # at the end: the one used last
-    while len(warm) > _KEPT_WARM:
-        del warm[next(iter(warm))]
-    return made

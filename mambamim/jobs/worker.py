@@ -35,7 +35,10 @@ from mambamim.jobs.protocol import (
 from mambamim.memory import keep_large_buffers
 
 # Kind of work -> module with `run(parameters, context) -> result`, loaded when first asked for.
-JOBS = {"segment": "mambamim.jobs.segment_job"}
+JOBS = {
+    "segment": "mambamim.jobs.segment_job",
+    "reconstruct": "mambamim.jobs.reconstruct_job",
+}
 # A step that cannot be interrupted (reading a file, importing torch) ends later than a person
 # waits: the job is told to be cancelled then, and its result is dropped when the step ends.
 _PATIENCE = 0.7

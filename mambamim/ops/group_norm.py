@@ -73,7 +73,9 @@ class _GroupNormReLU(torch.autograd.Function):
         q = -(rate**3) * (slope - mean * level) / size
         p = -q * mean - rate * level / size
         parts = (factor * rate, q.expand_as(plain), p.expand_as(plain))
-        grad_x = _kernels().input_gradient(x, grad, out, *(part.flatten(1).float() for part in parts))
+        grad_x = _kernels().input_gradient(
+            x, grad, out, *(part.flatten(1).float() for part in parts)
+        )
         grad_weight = (rate * (weighted - mean * plain)).flatten(1).sum(0)
         grad_bias = plain.flatten(1).sum(0)
         return grad_x, grad_weight.to(weight.dtype), grad_bias.to(weight.dtype), None, None

@@ -1,14 +1,14 @@
 """Selective scan: one function, several backends that agree.
 
-Shapes and meaning are those of mamba_ssm's `selective_scan_fn`. `backend="auto"` takes the
-compiled kernels where they are installed and the tensors are on a CUDA device, and plain torch,
-which needs no compiler, everywhere else.
+Shapes and meaning are those of mamba_ssm's `selective_scan_fn`. `backend="auto"` takes
+kernels for GPUs where they are installed and the tensors are on a CUDA device, Triton's before
+compiled ones, and plain torch, which needs no compiler, everywhere else.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,6 +23,13 @@ from mambamim.ops.selective_scan_torch import scan_static, scan_torch
 Core = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
+def _triton(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> tuple[Tensor, Tensor]:
+    inputs = (u, delta, A, B, C)
+    if any(x.dtype == torch.float64 for x in inputs):
+        return scan_torch(*inputs)  # the kernels compute in fp32
+    return importlib.import_module("mambamim.ops.selective_scan_triton").scan_triton(*inputs)
+
+
 def _mamba_ssm(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> tuple[Tensor, Tensor]:
     interface = importlib.import_module("mamba_ssm.ops.selective_scan_interface")
     # The kernel wants one dtype for u, delta, B and C, fp32 for A, and contiguous time.
@@ -32,28 +39,43 @@ def _mamba_ssm(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> tup
     return y, state
 
 
+@functools.cache
+def _import_error(package: str) -> str:
+    """What hinders the import of `package`, or an empty string; asked once, as it is slow."""
+    try:
+        importlib.import_module(package)
+    except ImportError as error:
+        return str(error)
+    return ""
+
+
 @dataclass(frozen=True)
 class Backend:
-    """One way to run the scan: `package` must be importable, `cuda` means CUDA tensors only."""
+    """One way to run the scan: `package` must be importable, `cuda` means CUDA tensors only.
+
+    A backend with `half` takes u, B and C in half precision and keeps fp32 states by itself.
+    """
 
     core: Core
     package: str | None = None
     cuda: bool = False
+    half: bool = False
 
     def reason_against(self, device: torch.device | None = None) -> str:
         """Why it cannot run (on `device`), or an empty string where it can."""
-        if self.package and importlib.util.find_spec(self.package) is None:
-            return f"{self.package} is not installed"
         if self.cuda and not torch.cuda.is_available():
             return "no CUDA device"
         if self.cuda and device is not None and device.type != "cuda":
             return f"the tensors are on the {device.type}"
+        if self.package and (error := _import_error(self.package)):
+            return f"{self.package} cannot be imported ({error})"
         return ""
 
 
-# In order of preference. A Triton backend goes first when there is one.
+# In order of preference.
 BACKENDS: dict[str, Backend] = {
-    "mamba_ssm": Backend(_mamba_ssm, package="mamba_ssm", cuda=True),
+    "triton": Backend(_triton, package="triton", cuda=True, half=True),
+    "mamba_ssm": Backend(_mamba_ssm, package="mamba_ssm", cuda=True, half=True),
     "torch": Backend(scan_torch),
     "static": Backend(scan_static),
     "reference": Backend(scan_reference),
@@ -105,7 +127,7 @@ def selective_scan(
         delta_bias: added to `delta`, (E,).
         delta_softplus: pass `delta` (and its bias) through softplus.
         return_last_state: also return h_L.
-        backend: "auto", "torch", "mamba_ssm", "static" (for export) or "reference".
+        backend: "auto", "triton", "mamba_ssm", "torch", "static" (for export) or "reference".
 
     Returns:
         y (B, E, L) in u's dtype, and with `return_last_state` the state (B, E, N).
@@ -123,9 +145,10 @@ def selective_scan(
     if why := BACKENDS[name].reason_against(u.device):
         raise MissingDependencyError(f"The scan backend {name!r} cannot run: {why}.", 'Use "auto".')
     dtype = u.dtype
-    if name != "mamba_ssm" and dtype in (torch.float16, torch.bfloat16):
-        u, delta, B, C = (x.float() for x in (u, delta, B, C))  # states need fp32's range
-        A = A.float()
+    if dtype in (torch.float16, torch.bfloat16):
+        delta = delta.float()
+        if not BACKENDS[name].half:
+            u, A, B, C = (x.float() for x in (u, A, B, C))  # states need fp32's range
     if delta_bias is not None:
         delta = delta + delta_bias.to(delta.dtype)[:, None]
     if delta_softplus:

@@ -1,9 +1,26 @@
-"""Pre-training by masked image modelling: masks, TOKI, hybrid decoder, MambaMIM."""
+"""Pre-training by masked image modelling: masks, TOKI, hybrid decoder, MambaMIM.
 
-from mambamim.pretraining.backbone import check_backbone
-from mambamim.pretraining.mambamim import MambaMIM
-from mambamim.pretraining.masking import draw_visible
-from mambamim.pretraining.toki import TOKI
-from mambamim.pretraining.transfer import start_from
+Names load on first use, so that settings can be read where torch is not installed.
+"""
 
-__all__ = ["TOKI", "MambaMIM", "check_backbone", "draw_visible", "start_from"]
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "MambaMIM": "mambamim.pretraining.mambamim",
+    "TOKI": "mambamim.pretraining.toki",
+    "check_backbone": "mambamim.pretraining.backbone",
+    "draw_visible": "mambamim.pretraining.masking",
+}
+
+__all__ = ["TOKI", "MambaMIM", "check_backbone", "draw_visible"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'mambamim.pretraining' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value

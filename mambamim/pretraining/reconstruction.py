@@ -23,6 +23,7 @@ from mambamim.pretraining.scan_image import ScanImage
 from mambamim.pretraining.tiles import blend, draw_tiled, plan_batches
 
 _WINDOWS_AT_ONCE = 4  # on a graphics card; a CPU gains nothing above one
+MODALITIES = ("CT", "MR")
 _LEAST_ERROR = 1e-12  # no PSNR above 120 dB
 
 
@@ -30,8 +31,8 @@ _LEAST_ERROR = 1e-12  # no PSNR above 120 dB
 class Reconstruction:
     """A scan, what the network saw of it, and what it made of that; all on the scan's own grid.
 
-    Intensities are in the scan's units (HU), clamped to the network's window. Outside of the box
-    around the body nothing is masked.
+    Intensities are in the scan's units (HU in CT), clamped to the network's window. Outside of the
+    box around the body (in MR there is none) nothing is masked.
 
     Attributes:
         masked: (D, H, W) float32, masked voxels at the window's low end.
@@ -44,6 +45,9 @@ class Reconstruction:
         ratio: share that was asked for.
         seed: of the mask.
         window: low and high end, the scan's units.
+        unit: of intensities, "HU" or "" where they have none.
+        own_moments: whether each masked patch is shown with the scan's own mean and deviation,
+            which a network with the target "normalised" does not predict.
     """
 
     masked: np.ndarray
@@ -56,6 +60,8 @@ class Reconstruction:
     ratio: float
     seed: int
     window: tuple[float, float]
+    unit: str
+    own_moments: bool
 
 
 class Reconstructor:
@@ -67,7 +73,8 @@ class Reconstructor:
 
     Raises:
         CheckpointError: the file is damaged.
-        BadInputError: it holds no pre-training with its decoder, or none on CT; no such device.
+        BadInputError: it holds no pre-training with its decoder, or none on CT
+            or MR; there is no such device.
     """
 
     def __init__(self, checkpoint: str | Path | Checkpoint, device: str = "auto") -> None:
@@ -77,8 +84,11 @@ class Reconstructor:
                 f"{loaded.path.name} cannot reconstruct: it has no decoder of a pre-training.",
                 "Choose a pre-trained model that was saved with it.",
             )
-        if loaded.header.modality != "CT" or loaded.model.in_channels != 1:
-            raise BadInputError(f"{loaded.path.name} was not pre-trained on CT alone.")
+        if loaded.header.modality not in MODALITIES or loaded.model.in_channels != 1:
+            raise BadInputError(
+                f"{loaded.path.name} cannot reconstruct: it was pre-trained on other than "
+                f"{' or '.join(MODALITIES)}."
+            )
         self.checkpoint = loaded
         self.device = choose_device(device)
         settle(loaded.model, self.device)
@@ -106,7 +116,7 @@ class Reconstructor:
         the scan's: the network does not predict them (see `Patches`).
 
         Args:
-            volume: HU, (D, H, W), any orientation.
+            volume: HU, or an MR scan's own values, (D, H, W), any orientation.
             affine: 4x4, voxel index -> RAS mm.
             ratio: share that is masked, between 0 and 1.
             seed: of the mask; with the same seed a higher ratio masks the same places and more.
@@ -149,6 +159,8 @@ class Reconstructor:
             ratio=ratio,
             seed=seed,
             window=scan.window,
+            unit="HU" if self.checkpoint.header.modality == "CT" else "",
+            own_moments=self._mim.target == "normalised",
         )
 
     def _predict(self, image: Tensor, visible: Tensor, report: Report) -> Tensor:

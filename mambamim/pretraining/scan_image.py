@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mambamim.checkpoint_header import CheckpointHeader
+from mambamim.data.intensity import rule_for
 from mambamim.data.orientation import from_ras, to_ras
 from mambamim.errors import BadInputError
 from mambamim.inference.body import Box, body_box
@@ -35,7 +36,7 @@ class ScanImage:
     Attributes:
         volume: the scan, any orientation.
         affine: its (4, 4) RAS affine, mm.
-        window: low and high end, HU, of what is 0..1.
+        window: low and high end of what is 0..1, the scan's units.
         grid: both grids.
         scaled: the whole network grid, 0..1.
         box: the part of it that is masked and reconstructed.
@@ -57,28 +58,37 @@ class ScanImage:
         """Bring a scan to the spacing and the window that a network was trained at.
 
         Args:
-            volume: HU, (D, H, W), any orientation.
+            volume: HU, or an MR scan's own values, (D, H, W), any orientation.
             affine: its (4, 4) RAS affine, mm.
             header: of the network.
             least: voxels that every side of the image has at least.
 
         Raises:
-            BadInputError: there is only air.
+            BadInputError: there is only air, or one value only.
         """
         ras, affine_ras = to_ras(volume, affine)
         grid = NetworkGrid.of(ras.shape, affine_ras, list(header.spacing_mm))
         resampled = grid.resample(ras, torch.device("cpu"))
-        body = body_box(resampled)
+        body: Box | None = (
+            slice(0, grid.shape[0]),
+            slice(0, grid.shape[1]),
+            slice(0, grid.shape[2]),
+        )
+        window = header.window_hu
+        if header.modality == "CT":
+            body = body_box(resampled)
+        else:
+            window = rule_for(header.modality).limits(volume)
         if body is None:
             raise BadInputError("There is only air in this scan.", "Give a CT in HU.")
         box = whole_patches(body, grid.shape, least)
-        low, high = header.window_hu
+        low, high = window
         scaled = ((resampled - low) / (high - low)).clamp_(0, 1)
         room: list[int] = []  # of the last axis first, as torch wants it
         for part in reversed(box):
             room += [0, _wanted(part, least) - (part.stop - part.start)]
         image = F.pad(scaled[box], room)[None, None]
-        return cls(volume, affine, header.window_hu, grid, scaled, box, image)
+        return cls(volume, affine, window, grid, scaled, box, image)
 
     @property
     def inside(self) -> Box:

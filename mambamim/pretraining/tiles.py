@@ -1,4 +1,4 @@
-"""Volumes larger than the cubes of a pre-training: one mask for all, windows, and their blending."""
+"""Volumes larger than what is trained on: one mask for all of it, windows, and their blending."""
 
 from __future__ import annotations
 

@@ -40,3 +40,23 @@ def test_the_same_spacing_copies_bit_for_bit():
     volume = np.random.default_rng(1).integers(-1000, 1000, (9, 8, 7)).astype(np.int16)
     grid = NetworkGrid.of(volume.shape, np.diag([1.5, 1.5, 1.5, 1]), [1.5] * 3)
     assert np.array_equal(grid.resample(volume, CPU).numpy(), volume)
+
+
+def test_the_way_back_to_the_scan_is_linear_and_keeps_a_ramp():
+    for mm, wanted in ((3.0, 1.5), (1.0, 1.5), (1.5, 1.5)):
+        grid = NetworkGrid.of((20, 9, 7), np.diag([mm, 3, 3, 1]), [wanted, 1.5, 4.0])
+        axis = grid.axes[0]
+        ramp = torch.arange(axis.size).float()[:, None, None].expand(grid.shape).contiguous()
+        back = grid.to_scan(ramp).numpy()
+        assert back.shape == (20, 9, 7)
+        expected = np.clip(axis.from_scan(np.arange(20)), 0, axis.size - 1)
+        np.testing.assert_allclose(back[:, 0, 0], expected, atol=1e-4)
+        np.testing.assert_allclose(back, np.broadcast_to(back[:, :1, :1], back.shape), atol=1e-4)
+
+
+def test_the_nearest_network_voxel_is_taken_whole():
+    grid = NetworkGrid.of((40, 6, 6), np.diag([0.8, 3, 3, 1]), [3.0, 3.0, 3.0])
+    numbers = torch.arange(grid.shape[0])[:, None, None].expand(grid.shape)
+    got = grid.to_scan_nearest(numbers)[:, 0, 0].numpy()
+    centres = grid.axes[0].to_scan(np.arange(grid.shape[0]))
+    assert np.array_equal(got, np.abs(np.arange(40)[:, None] - centres).argmin(1))

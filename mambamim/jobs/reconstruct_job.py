@@ -1,0 +1,53 @@
+"""The job "reconstruct": one scan, masked, and what a pre-trained network makes of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mambamim.jobs.context import JobContext
+from mambamim.jobs.warm import keep_warm
+
+if TYPE_CHECKING:
+    from mambamim.inference.reconstruct import ReconstructorLike
+
+_KEPT_WARM = 1  # reconstructors; each holds its network's memory
+
+
+def run(parameters: dict[str, Any], context: JobContext) -> dict[str, Any]:
+    """Mask and reconstruct a scan.
+
+    Args:
+        parameters: attributes of `ReconstructTask` by name.
+        context: of the job.
+
+    Returns:
+        `output` (the folder), `files`, `seconds`, `seed`, `scores` (a row a ratio) and `runtime`
+        (model, SHA-256, device).
+    """
+    from mambamim.inference.reconstruct_task import ReconstructTask
+
+    task = ReconstructTask.from_parameters(parameters)
+    from mambamim.inference.reconstruct import reconstruct_file
+
+    def make() -> ReconstructorLike:
+        context.progress(0.02, "loading the model")
+        return keep_warm(
+            context.warm, "reconstructor", task.model, (task.device,), _KEPT_WARM, load
+        )
+
+    def load(path: Path) -> ReconstructorLike:
+        from mambamim.pretraining.reconstruction import Reconstructor
+
+        return Reconstructor(path, task.device)
+
+    outcome = reconstruct_file(task, make, context.progress, context.cancelled)
+    return {
+        "output": str(task.output),
+        "files": [str(path) for path in outcome.files],
+        "seconds": round(outcome.seconds, 2),
+        "seed": task.seed,
+        "scores": [dataclasses.asdict(score) for score in outcome.scores],
+        "runtime": outcome.runtime,
+    }
