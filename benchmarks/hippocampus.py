@@ -58,11 +58,11 @@ PAIRS = (
 )
 LABELLED, SEEDS = (5, 10, 20, 40), (0, 1, 2)
 PRETRAINING = LoopSettings(
-    steps=2000, batch=16, learning_rate=5e-4, warmup=100, weight_decay=0.05, workers=0,
+    steps=1000, batch=8, learning_rate=5e-4, warmup=50, weight_decay=0.05, workers=0,
     save_every=100_000, log_every=50,
 )  # fmt: skip
 FINE_TUNING = LoopSettings(
-    steps=800, batch=4, learning_rate=5e-4, warmup=40, weight_decay=0.01, workers=0,
+    steps=400, batch=4, learning_rate=5e-4, warmup=20, weight_decay=0.01, workers=0,
     save_every=100_000, log_every=50,
 )  # fmt: skip
 
@@ -212,7 +212,7 @@ def run_all(out: Path, processes: int, minutes: float, results: Path) -> None:
     """All runs, each when what it starts from is there; nothing new is begun after `minutes`."""
     begun = time.monotonic()
     waiting = [f"pretrain-{start}-{seed}" for seed in SEEDS for start in STARTS if STARTS[start]]
-    waiting += [f"scratch-{labelled}-{seed}" for labelled in LABELLED for seed in SEEDS]
+    waiting += [f"scratch-{labelled}-{seed}" for seed in SEEDS for labelled in LABELLED]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         running: set[Future[str]] = set()
@@ -228,6 +228,7 @@ def run_all(out: Path, processes: int, minutes: float, results: Path) -> None:
                 if name.startswith("pretrain-"):
                     _, start, seed = name.split("-")
                     waiting += [f"{start}-{labelled}-{seed}" for labelled in LABELLED]
+                    waiting.sort(key=lambda name: name.rsplit("-", 1)[1])  # whole seeds first
             collect(out, results)
 
 
