@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -99,6 +98,7 @@ def _add_network(parser: ArgumentParser) -> None:
     add("--crops-per-scan", type=int, default=paper.crops_per_scan, help="in an epoch")
     add("--foreground", type=float, default=paper.foreground, help="share of crops in tissue")
     add("--zoom", type=float, default=paper.zoom, help="crops of 1 +- ZOOM times their size")
+    add("--start", type=str, default="", metavar="CHECKPOINT", help="an earlier pre-training")
     add("--name", type=str, default=paper.name, help="of the checkpoint in RUN")
     add("--trained-on", nargs="+", type=str, default=[], help='"NAME (LICENCE)", for its header')
     add("--licence", type=str, default=paper.licence, help="of the weights, for its header")
@@ -143,20 +143,22 @@ def main(arguments: Sequence[str]) -> int:
     )
     free = {"lowest", "validate_every", "steps"}
     loop = LoopSettings(
-        steps=max(1, asked.steps),
+        steps=asked.steps or 1,
         validate_every=asked.validate_every if asked.validation or not asked.data else 0,
         **_picked(asked, LoopSettings, free),
     )
-    leads = int(os.environ.get("RANK", "0")) == 0
-    if leads:
-        _write_settings(run, parser, asked)
-    return _train(run, asked, settings, loop, leads)
+    # Once it is clear that the run can be: a refused call leaves the settings of the run it met.
+    return _train(run, asked, settings, loop, lambda: _write_settings(run, parser, asked))
 
 
 def _train(
-    run: Path, asked: Namespace, settings: PretrainSettings, loop: LoopSettings, leads: bool
+    run: Path,
+    asked: Namespace,
+    settings: PretrainSettings,
+    loop: LoopSettings,
+    accepted: Callable[[], None],
 ) -> int:
-    from mambamim.pretraining.pretrain import PretrainData, pretrain
+    from mambamim.pretraining.pretrain import PretrainData, begin_pretraining
     from mambamim.training.task import Silence
     from mambamim.training.team import Team
 
@@ -166,12 +168,15 @@ def _train(
         asked.modality,
         Path(asked.prepared) if asked.prepared else run / "prepared",
     )
+    plan = run, data, settings, loop
     with Team.join(asked.device) as team:
-        if not leads:
-            pretrain(run, data, settings, loop, team, Silence(), by_epochs=not asked.steps)
+        if not team.leads:
+            begin_pretraining(*plan, team, Silence(), by_epochs=not asked.steps).run()
             return 0
         with run_voice("pretrain", run) as voice:
-            outcome = pretrain(run, data, settings, loop, team, voice, by_epochs=not asked.steps)
+            training = begin_pretraining(*plan, team, voice, by_epochs=not asked.steps)
+            accepted()
+            outcome = training.run()
             if not outcome.finished:
                 raise Cancelled(
                     f"Stopped at step {outcome.step}.", "The same command goes on from there."

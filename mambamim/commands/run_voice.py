@@ -49,8 +49,11 @@ def run_voice(job: str, run: Path) -> Iterator[RunVoice]:
         voice.tell("started")
         try:
             yield voice
-        except (Exception, KeyboardInterrupt) as error:
+        except KeyboardInterrupt as error:
+            stopped = Cancelled("Stopped at once.", "The same command goes on from what was saved.")
+            voice.error(stopped)
+            raise stopped from error
+        except Exception as error:
             plain = plain_error(error, quote=False)
-            foreseen = isinstance(plain, Cancelled) or isinstance(error, MambaMIMError)
-            voice.error(plain, None if foreseen else error)
+            voice.error(plain, None if isinstance(error, MambaMIMError) else error)
             raise

@@ -13,9 +13,10 @@ _HOME = {
     "TOKI": "mambamim.pretraining.toki",
     "check_backbone": "mambamim.pretraining.backbone",
     "draw_visible": "mambamim.pretraining.masking",
+    "start_from": "mambamim.pretraining.transfer",
 }
 
-__all__ = ["TOKI", "MambaMIM", "check_backbone", "draw_visible"]
+__all__ = ["TOKI", "MambaMIM", "check_backbone", "draw_visible", "start_from"]
 
 
 def __getattr__(name: str) -> Any:

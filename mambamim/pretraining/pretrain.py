@@ -13,7 +13,7 @@ from mambamim.data.scan_lists import find_scans
 from mambamim.errors import BadInputError
 from mambamim.pretraining.pretrain_settings import PretrainSettings
 from mambamim.pretraining.pretrain_task import PretrainTask
-from mambamim.training.loop import Outcome, TrainingLoop
+from mambamim.training.loop import TrainingLoop
 from mambamim.training.settings import LoopSettings
 from mambamim.training.task import Voice
 from mambamim.training.team import Team
@@ -36,7 +36,7 @@ class PretrainData:
     prepared: Path
 
 
-def pretrain(
+def begin_pretraining(
     run: Path,
     data: PretrainData,
     settings: PretrainSettings,
@@ -44,8 +44,8 @@ def pretrain(
     team: Team,
     voice: Voice,
     by_epochs: bool = True,
-) -> Outcome:
-    """Prepare the scans once, and train; the same call goes on from where the run stands.
+) -> TrainingLoop:
+    """Prepare the scans once, and the training; the same call goes on from where the run stands.
 
     Args:
         run: the run folder; the checkpoint is written there.
@@ -58,7 +58,7 @@ def pretrain(
 
     Raises:
         BadInputError: no scan can be used, or settings that differ from the run's.
-        Cancelled: while scans were prepared; the training itself ends with an `Outcome`.
+        Cancelled: while scans were prepared.
     """
     train = _cases(data.data, data, "train", settings, team, voice)
     kept_apart: tuple[PreparedCase, ...] = ()
@@ -74,7 +74,7 @@ def pretrain(
         steps, warmup = settings.steps(len(train), loop.batch)
         loop = dataclasses.replace(loop, steps=steps, warmup=warmup)
     task = PretrainTask(train, kept_apart, settings, loop.seed)
-    return TrainingLoop(task, loop, run, team, voice).run()
+    return TrainingLoop(task, loop, run, team, voice)
 
 
 def _cases(

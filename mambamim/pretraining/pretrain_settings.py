@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from mambamim.errors import BadInputError
 
@@ -30,6 +31,8 @@ class PretrainSettings:
         foreground: how likely a crop has its centre in tissue.
         zoom: crops show from 1 - zoom to 1 + zoom times their size; 0 in the paper, more where
             scans are few.
+        start: checkpoint of an earlier pre-training with the same network to go on from, "" for
+            fresh weights.
         name: of the checkpoint in the run folder.
         trained_on: for the checkpoint's header, "NAME (LICENCE)" of every data set.
         licence: of the weights.
@@ -51,6 +54,7 @@ class PretrainSettings:
     crops_per_scan: int = 4
     foreground: float = 0.67
     zoom: float = 0.0
+    start: str = ""
     name: str = "pretrained"
     trained_on: tuple[str, ...] = ()
     licence: str = "unspecified"
@@ -60,6 +64,18 @@ class PretrainSettings:
             raise BadInputError(f"There cannot be {self.epochs} epochs.", "Try 100.")
         if self.spacing_mm is not None and not 0.05 <= self.spacing_mm <= 20:
             raise BadInputError(f"A spacing of {self.spacing_mm} mm makes no sense.", "Try 1.5.")
+        # All that can be refused before scans are prepared, which takes long.
+        sane = {
+            "image_size": self.image_size >= 16 and self.image_size % 16 == 0,
+            "mask_ratio": 0 < self.mask_ratio < 1,
+            "crops_per_scan": self.crops_per_scan >= 1,
+            "foreground": 0 <= self.foreground <= 1,
+            "zoom": 0 <= self.zoom < 1,
+            "name": self.name != "" and PurePath(self.name).name == self.name,
+        }
+        for name, good in sane.items():
+            if not good:
+                raise BadInputError(f"There is no pre-training with {name}={getattr(self, name)}.")
 
     def steps(self, scans: int, batch: int) -> tuple[int, int]:
         """Steps of the whole run, and of the warm-up, for so many scans."""

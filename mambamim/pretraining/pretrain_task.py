@@ -12,9 +12,10 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from mambamim.checkpoints import save_checkpoint
+from mambamim.checkpoints import load_checkpoint, save_checkpoint
 from mambamim.data.crops import CropDataset
 from mambamim.data.prepared_case import PreparedCase
+from mambamim.errors import CheckpointError
 from mambamim.pretraining.mambamim import MambaMIM
 from mambamim.pretraining.masked_crops import MaskedCrops, ReconstructionLoss
 from mambamim.pretraining.pretrain_settings import PretrainSettings
@@ -22,7 +23,7 @@ from mambamim.pretraining.pretrain_settings import PretrainSettings
 _VALIDATION_CROPS = 32
 _VALIDATION_SEED = 7
 # What may differ between the calls of one run: it changes no weight.
-_NO_FACTS = ("name", "trained_on", "licence", "epochs", "warmup_epochs")
+_NO_FACTS = ("start", "name", "trained_on", "licence", "epochs", "warmup_epochs")
 
 
 class PretrainTask:
@@ -59,6 +60,10 @@ class PretrainTask:
             target=settings.target,
             scan=settings.scan,
         )
+        if settings.start:
+            _start(mim, Path(settings.start))
+        if not settings.skips:
+            _freeze_ways_to_skips(mim)
         self.module: nn.Module = ReconstructionLoss(mim)
         self.dataset: Dataset[dict[str, Any]] = self._masked(cases, seed, settings.zoom, (0, 1, 2))
         self._validation = None
@@ -73,10 +78,12 @@ class PretrainTask:
             return {}
         device = next(module.parameters()).device
         losses = []
-        for number in range(_VALIDATION_CROPS):
-            crop = self._validation[number]
-            given = (crop[name][None].to(device) for name in self.inputs)
-            losses.append(float(module(*given)))
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(_VALIDATION_SEED)  # a network with two masks draws one by itself
+            for number in range(_VALIDATION_CROPS):
+                crop = self._validation[number]
+                given = (crop[name][None].to(device) for name in self.inputs)
+                losses.append(float(module(*given)))
         return {"validation_loss": sum(losses) / len(losses)}
 
     def publish(self, module: nn.Module, run: Path, step: int, scores: dict[str, float]) -> None:
@@ -119,3 +126,26 @@ class PretrainTask:
             zoom,
         )
         return MaskedCrops(crops, settings.mask_ratio)
+
+
+def _freeze_ways_to_skips(mim: MambaMIM) -> None:
+    """Blocks on the way to a skip alone get no gradient, for which several processes would wait."""
+    for name, parameter in mim.named_parameters():
+        if name.startswith("encoder.encoder.skips."):
+            parameter.requires_grad_(False)
+
+
+def _start(mim: MambaMIM, path: Path) -> None:
+    """Take all weights of an earlier pre-training.
+
+    Raises:
+        CheckpointError: it is none, or its networks are others.
+    """
+    earlier = load_checkpoint(path).model
+    try:
+        mim.load_state_dict(earlier.state_dict())
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{path.name} is no pre-training of this network.",
+            "Take the network, fill, form and skips that it was made with.",
+        ) from error

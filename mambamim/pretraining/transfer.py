@@ -6,7 +6,6 @@ from torch import nn
 
 from mambamim.checkpoints import Checkpoint
 from mambamim.errors import BadInputError, CheckpointError
-from mambamim.models.mamba import MambaStage
 from mambamim.pretraining.mambamim import MambaMIM
 
 PARTS = ("encoder", "stage", "norm")
@@ -16,7 +15,8 @@ def start_from(network: nn.Module, source: Checkpoint | MambaMIM) -> list[str]:
     """Put what a pre-training learnt into a network; its decoder and head stay as they are.
 
     Args:
-        network: of `build_model`, with the encoder and Mamba stage of the pre-training.
+        network: of `build_model`, with the encoder and Mamba stage of the pre-training. Its scan
+            order may be another one: the paper pre-trains in raster order and changes it after.
         source: a checkpoint of the kind "pretraining" (an encoder by itself, too), or a MambaMIM.
 
     Returns:
@@ -69,8 +69,6 @@ def _difference(name: str, theirs: nn.Module | None, own: nn.Module | None) -> s
         return f"it has {'no' if theirs is None else 'a'} {name}, the network the opposite"
     if type(theirs) is not type(own):
         return f"its {name} is a {type(theirs).__name__}, the network's a {type(own).__name__}"
-    if isinstance(theirs, MambaStage) and isinstance(own, MambaStage) and theirs.scan != own.scan:
-        return f"its scan order is {theirs.scan}, the network's {own.scan}"
     given, due = theirs.state_dict(), own.state_dict()
     for key in sorted(given.keys() | due.keys()):
         shapes = [tuple(part[key].shape) if key in part else "absent" for part in (given, due)]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
+from typing import Any
 
-import torch
-from torch.utils.data import DataLoader, Sampler
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
+from mambamim.errors import MambaMIMError
 from mambamim.training.settings import LoopSettings
 from mambamim.training.task import TrainingTask
 from mambamim.training.team import Team
@@ -40,17 +43,51 @@ class BatchNumbers(Sampler[list[int]]):
                 yield list(range(start + part * self._share, start + (part + 1) * self._share))
 
 
-def make_loader(
+def read_batches(
     task: TrainingTask, settings: LoopSettings, team: Team, first: int
-) -> DataLoader[dict[str, torch.Tensor]]:
-    """Batches of the task's samples from step `first` on, `accumulate` of them a step."""
+) -> Iterator[dict[str, Tensor]]:
+    """Batches of the task's samples from step `first` on, `accumulate` of them a step.
+
+    Raises:
+        MambaMIMError: what the task's samples raise, whichever process reads them.
+    """
     kind = team.device.type
     workers = settings.reading_workers(kind, team.size)
-    return DataLoader(
-        task.dataset,
+    loader: DataLoader[Any] = DataLoader(
+        _Told(task.dataset),
         batch_sampler=BatchNumbers(first, settings, team.rank, team.size),
         num_workers=workers,
+        collate_fn=_collate,
         pin_memory=kind == "cuda",
-        persistent_workers=workers > 0,
         prefetch_factor=4 if workers else None,
+        worker_init_fn=_leave_signals,
     )
+    for batch in loader:
+        if isinstance(batch, MambaMIMError):
+            raise batch
+        yield batch
+
+
+class _Told(Dataset[Any]):
+    """Samples, or the error instead: raised in a worker it would become a text with a traceback."""
+
+    def __init__(self, samples: Dataset[dict[str, Any]]) -> None:
+        self._samples = samples
+
+    def __getitem__(self, number: int) -> dict[str, Any] | MambaMIMError:
+        try:
+            return self._samples[number]
+        except MambaMIMError as error:
+            return error
+
+
+def _collate(samples: list[Any]) -> Any:
+    """A batch, or the first error among its samples."""
+    errors = [sample for sample in samples if isinstance(sample, MambaMIMError)]
+    return errors[0] if errors else default_collate(samples)
+
+
+def _leave_signals(worker: int) -> None:
+    """Ctrl-C and SIGTERM may reach all processes; the training ends its workers itself."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

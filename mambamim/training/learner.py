@@ -41,7 +41,7 @@ class Learner:
         self.average: AveragedModel | None = None
         if settings.average:
             decay = get_ema_multi_avg_fn(settings.average)
-            self.average = AveragedModel(self.module, multi_avg_fn=decay, use_buffers=True)
+            self.average = AveragedModel(self.module, multi_avg_fn=decay)  # buffers are copied
         self.optimizer = make_optimizer(self.module, settings)
         self._shared: nn.Module = self.module
         if team.size > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import math
 import time
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mambamim.errors import BadInputError, MambaMIMError
-from mambamim.training.batches import make_loader
+from mambamim.training.batches import read_batches
 from mambamim.training.learner import Learner
 from mambamim.training.optimizer import rate_at
 from mambamim.training.records import Records
@@ -30,7 +31,7 @@ _FREE = {"steps", "save_every", "validate_every", "log_every", "workers", "tenso
 
 
 class NonFiniteLossError(MambaMIMError):
-    """The loss is not a number any more."""
+    """The loss or its gradient is not a number any more."""
 
     kind = "non_finite_loss"
 
@@ -43,7 +44,7 @@ class Outcome:
         step: steps done, over all calls.
         finished: False if it was stopped before the last step.
         seconds: of training, over all calls.
-        loss: mean since the last row of metrics.csv.
+        loss: of the last row of metrics.csv.
         scores: of the last validation.
     """
 
@@ -81,15 +82,15 @@ class TrainingLoop:
         self.learner = Learner(task.module, task.inputs, settings, team)
         self.step, self.seconds = 0, 0.0
         self.scores: dict[str, float] = {}
-        self._resume()
         self._pending: list[tuple[int, Tensor, Tensor]] = []
         self._mean = math.nan
+        self._resume()
 
     def run(self) -> Outcome:
         """Train until the last step, or until asked to stop.
 
         Raises:
-            NonFiniteLossError: the loss is NaN or infinite; names the step and its samples.
+            NonFiniteLossError: loss or gradient is NaN or infinite; names the step and its samples.
             OutOfMemoryError, BadInputError: of the task's data, or the disk is full.
         """
         self.run_folder.mkdir(parents=True, exist_ok=True)
@@ -104,14 +105,14 @@ class TrainingLoop:
             if records is not None:
                 records.close()
         finished = self.step >= self.settings.steps
-        if not finished and self.team.leads:
+        if self.team.leads:
             stop.taken()
         self.team.wait()
         return Outcome(self.step, finished, self.seconds, self._mean, dict(self.scores))
 
     def _steps(self, stop: StopRequest, records: Records | None) -> None:
         settings = self.settings
-        batches = iter(make_loader(self.task, settings, self.team, self.step))
+        batches = read_batches(self.task, settings, self.team, self.step)
         saved, clock, before = self.step, time.perf_counter(), self.seconds
         self.learner.module.train()
         while self.step < settings.steps and not self.team.any(stop()):
@@ -119,29 +120,38 @@ class TrainingLoop:
             self._pending.append((self.step, loss, norm))
             self.step += 1
             self.seconds = before + time.perf_counter() - clock
-            last = self.step == settings.steps
-            due = self.step % settings.log_every == 0
-            if due or last or self.team.device.type == "cpu":
+            telling, saving = self._due(settings.log_every), self._due(settings.save_every)
+            validating = self._due(settings.validate_every)
+            if telling or saving or validating or self.team.device.type == "cpu":
                 self._check_losses()
-            if due or last:
+            if telling:
                 self._tell(records)
-            if settings.validate_every and (last or self.step % settings.validate_every == 0):
+            if validating:
                 self._validate(records)
-            if last or self.step % settings.save_every == 0:
+            if saving:
                 self._save()
                 saved = self.step
+            if saving or validating:
+                self._publish()
         self._check_losses()
+        if self._pending:
+            self._tell(records)
         if self.step > saved:
             self._save()
+            self._publish()
+
+    def _due(self, every: int) -> bool:
+        """Whether it is time for what is done every few steps (0: never) and after the last one."""
+        return every > 0 and (self.step == self.settings.steps or self.step % every == 0)
 
     def _check_losses(self) -> None:
-        """Waits for the device; stops where a loss since the last row is no number."""
-        for step, loss, _ in self._pending:
-            if self.team.any(not math.isfinite(float(loss))):
+        """Waits for the device; stops where a step since the last row has no number."""
+        for step, loss, norm in self._pending:
+            if self.team.any(not math.isfinite(float(loss) + float(norm))):
                 first = step * self.settings.batch
                 raise NonFiniteLossError(
-                    f"The loss is not a finite number at step {step} (samples {first} to "
-                    f"{first + self.settings.batch - 1}).",
+                    f"The loss or its gradient is not a finite number at step {step} (samples "
+                    f"{first} to {first + self.settings.batch - 1}).",
                     "Look at those samples, or take a lower learning rate; the last resume state "
                     "is from before.",
                 )
@@ -180,6 +190,10 @@ class TrainingLoop:
             save_state(
                 self.run_folder, ResumeState(self.step, self.learner.tensors(), self._facts())
             )
+        self.team.wait()
+
+    def _publish(self) -> None:
+        if self.team.leads:
             self.task.publish(self.learner.published(), self.run_folder, self.step, self.scores)
         self.team.wait()
 
@@ -188,6 +202,7 @@ class TrainingLoop:
             "settings": dataclasses.asdict(self.settings),
             "task": self.task.facts,
             "seconds": self.seconds,
+            "loss": self._mean,
             "scores": self.scores,
         }
 
@@ -199,11 +214,12 @@ class TrainingLoop:
         self.learner.restore(state.tensors)
         self.step, self.seconds = state.step, float(state.facts["seconds"])
         self.scores = dict(state.facts["scores"])
+        self._mean = float(state.facts.get("loss", math.nan))
         logger.info("resumed at step %d", self.step)
 
     def _compare(self, facts: dict[str, Any]) -> None:
         """Refuse to go on from a run that was another one."""
-        now, then = self._facts(), facts
+        now, then = json.loads(json.dumps(self._facts())), facts
         for part in ("settings", "task"):
             for name in sorted({*now[part], *then[part]}):
                 ours, theirs = now[part].get(name), then[part].get(name)

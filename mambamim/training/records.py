@@ -55,13 +55,14 @@ class Records:
 def _begin(path: Path, columns: tuple[str, ...], step: int) -> None:
     rows: list[list[str]] = []
     if path.is_file():
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = [row for row in csv.reader(stream) if _whole(row, columns, step)]
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith("\n")]
+        rows = [row for row in csv.reader(whole) if _done(row, columns, step)]
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([columns, *rows])
 
 
-def _whole(row: list[str], columns: tuple[str, ...], step: int) -> bool:
+def _done(row: list[str], columns: tuple[str, ...], step: int) -> bool:
     """Whether a row is complete and of a step that has been done."""
     return len(row) == len(columns) and row[0].isdigit() and int(row[0]) <= step
 

@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from mambamim.errors import CheckpointError
+from mambamim.errors import BadInputError, CheckpointError
 from mambamim.files import atomic_path
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,12 @@ def save_state(run: Path, state: ResumeState) -> Path:
     tensors = {k: t.detach().cpu().clone().contiguous() for k, t in state.tensors.items()}
     facts = json.dumps({"step": state.step, **state.facts})
     with atomic_path(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, {_KEY: facts})
+        try:
+            safetensors.torch.save_file(tensors, temporary, {_KEY: facts})
+        except safetensors.SafetensorError as error:  # so it calls what the system told it
+            raise BadInputError(
+                f"{path.name} cannot be written.", "Free some space on the disk."
+            ) from error
     for old in _states(run)[:-_KEPT]:
         old.unlink(missing_ok=True)
     return path
@@ -65,7 +70,7 @@ def load_state(run: Path) -> ResumeState | None:
     for path in reversed(paths):
         try:
             return _read(path)
-        except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
+        except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("%s is damaged (%s).", path.name, type(error).__name__)
     if paths:
         raise CheckpointError(
@@ -87,11 +92,16 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """Give an optimizer the memory that `optimizer_tensors` took; its rates stay its own."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     memory: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         head, _, rest = name.partition(".")
         if head == "optimizer":
             number, _, what = rest.partition(".")
+            parameter = parameters[int(number)]
+            if tensor.shape == parameter.shape:
+                # Fused optimizers walk through memory: it must lie as the parameter does.
+                tensor = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
             memory.setdefault(int(number), {})[what] = tensor
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": memory, "param_groups": groups})

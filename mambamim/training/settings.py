@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 
@@ -56,11 +57,15 @@ class LoopSettings:
         for name in ("steps", "batch", "accumulate", "save_every", "log_every"):
             if getattr(self, name) < 1:
                 raise BadInputError(f"'{name}' must be at least 1, not {getattr(self, name)}.")
-        for name in ("warmup", "validate_every", "weight_decay", "clip", "lowest", "seed"):
-            if getattr(self, name) < 0:
-                raise BadInputError(f"'{name}' must not be below 0, as {getattr(self, name)} is.")
-        if not self.learning_rate > 0:
+        for name in ("warmup", "validate_every", "weight_decay", "clip", "seed"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise BadInputError(f"'{name}' must be 0 or more, not {getattr(self, name)}.")
+        if not 0 < self.learning_rate < math.inf:
             raise BadInputError(f"'learning_rate' must be above 0, not {self.learning_rate}.")
+        if not 0 <= self.lowest <= 1:
+            raise BadInputError(f"'lowest' must lie in 0 to 1, not be {self.lowest}.")
+        if self.workers < -1:
+            raise BadInputError(f"'workers' must be -1 or more, not {self.workers}.")
         if not 0 <= self.average < 1:
             raise BadInputError(f"'average' must lie in 0 to below 1, not be {self.average}.")
         if self.precision not in PRECISIONS:
