@@ -197,4 +197,4 @@ def _picked(asked: Namespace, kind: type, without: set[str]) -> dict[str, Any]:
 def _write_settings(run: Path, parser: ArgumentParser, asked: Namespace) -> None:
     """Every setting as YAML, which --config takes."""
     with atomic_path(run / SETTINGS_FILE) as temporary:
-        temporary.write_text(parser.dump(asked, skip_none=False), encoding="utf-8")
+        temporary.write_text(parser.dump(asked), encoding="utf-8")

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from mambamim.errors import BadInputError
 from mambamim.models.mamba import MambaStage
 from mambamim.models.mednext import MedNeXtStage, ResidualBlock
-from mambamim.ops.sparse import hide
+from mambamim.ops.sparse import Visible, convolve, hide
+from mambamim.ops.visible_blocks import SMALLEST_BLOCK, VisibleBlocks, whole
 
 STRIDE = 16
 
@@ -101,11 +102,20 @@ class HyMambaEncoder(nn.Module):
 
         With `visible` (B, D/16, H/16, W/16) only what is visible is seen, see `MedNeXtStage`.
         """
-        features = []
-        x = hide(self.stem(hide(x, visible)), visible)
+        features: list[Tensor] = []
+        where: Visible = visible
+        if visible is not None and self.training:
+            # Three quarters are masked: fine features are made of the visible patches alone. That
+            # rounds otherwise than a convolution of the whole, so what is compared with the
+            # authors' features, in evaluation, goes the long way.
+            where = VisibleBlocks(visible)
+            x = where.cut(x)
+        x = hide(convolve(self.stem, hide(x, where), where), where)
         for expand, skip, stage in zip(self.expand, self.skips, self.stages, strict=True):
-            x = hide(expand(x), visible)
-            features.append(skip(x, visible))
+            if isinstance(where, VisibleBlocks) and x.shape[2] < SMALLEST_BLOCK:
+                x, where = where.spread(x), visible
+            x = hide(convolve(expand, x, where), where)  # type: ignore[arg-type]
+            features.append(whole(skip(x, where), where))
             # Windows of 2 never straddle two patches of 16: a masked voxel meets masked ones only.
-            x = stage(F.max_pool3d(x, 2), visible)
+            x = stage(F.max_pool3d(x, 2), where)
         return [*features, x]

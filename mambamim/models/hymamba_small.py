@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mambamim.models.mednext import ChannelNorm, MedNeXtStage
-from mambamim.ops.sparse import hide
+from mambamim.ops.sparse import Visible, convolve, hide
+from mambamim.ops.visible_blocks import SMALLEST_BLOCK, VisibleBlocks, whole
 
 
 class SmallEncoder(nn.Module):
@@ -57,10 +58,16 @@ class SmallEncoder(nn.Module):
 
         With `visible` (B, D/16, H/16, W/16) only what is visible is seen, see `MedNeXtStage`.
         """
-        x = F.leaky_relu(self.stem(hide(x, visible)), 0.01, inplace=True)
-        x = hide(x, visible)
-        features = [x]
+        where: Visible = visible
+        if visible is not None and self.training:
+            where = VisibleBlocks(visible)  # see HyMambaEncoder
+            x = where.cut(x)
+        x = F.leaky_relu(convolve(self.stem, hide(x, where), where), 0.01, inplace=True)
+        x = hide(x, where)
+        features = [whole(x, where)]
         for down, stage in zip(self.down, self.stages, strict=True):
-            x = stage(hide(down(x), visible), visible)
-            features.append(x)
+            if isinstance(where, VisibleBlocks) and x.shape[2] <= SMALLEST_BLOCK:
+                x, where = where.spread(x), visible
+            x = stage(hide(down(x), where), where)
+            features.append(whole(x, where))
         return features

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mambamim.ops.channel_norm import channel_norm
 from mambamim.ops.depthwise_conv import DepthwiseConv3d
-from mambamim.ops.sparse import hide
+from mambamim.ops.sparse import Visible, convolve, hide
 
 
 class ChannelNorm(nn.Module):
@@ -24,7 +24,7 @@ class ChannelNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
         self.eps = eps
 
-    def forward(self, x: Tensor, visible: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, visible: Visible = None) -> Tensor:
         """(B, C, D, H, W) -> (B, C, D, H, W), zero where `visible` (B, d, h, w) is False."""
         half = x.dtype in (torch.float16, torch.bfloat16)
         if visible is not None or half:
@@ -48,10 +48,11 @@ class MedNeXtBlock(nn.Module):
         self.conv2 = nn.Conv3d(channels, inner, 1)
         self.conv3 = nn.Conv3d(inner, channels, 1)
 
-    def forward(self, x: Tensor, visible: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, visible: Visible = None) -> Tensor:
         """(B, C, D, H, W) -> (B, C, D, H, W); see `MedNeXtStage` for `visible`."""
         # All but the first convolution look at one voxel: biases are hidden once, at the end.
-        return x + hide(self.conv3(F.gelu(self.conv2(self.norm(self.conv1(x), visible)))), visible)
+        inner = self.norm(convolve(self.conv1, x, visible), visible)
+        return x + hide(self.conv3(F.gelu(self.conv2(inner))), visible)
 
 
 class MedNeXtStage(nn.ModuleList):
@@ -64,7 +65,7 @@ class MedNeXtStage(nn.ModuleList):
     def __init__(self, depth: int, channels: int, expansion: int) -> None:
         super().__init__(MedNeXtBlock(channels, expansion) for _ in range(depth))
 
-    def forward(self, x: Tensor, visible: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, visible: Visible = None) -> Tensor:
         """(B, C, D, H, W) -> (B, C, D, H, W)."""
         for block in self:
             x = block(x, visible)
@@ -86,9 +87,9 @@ class ResidualBlock(nn.Module):
             self.conv3 = nn.Conv3d(in_channels, out_channels, 1)
             self.norm3 = ChannelNorm(out_channels)
 
-    def forward(self, x: Tensor, visible: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, visible: Visible = None) -> Tensor:
         """(B, C_in, D, H, W) -> (B, C_out, D, H, W); see `MedNeXtStage` for `visible`."""
-        inner = F.leaky_relu(self.norm1(self.conv1(x), visible), self.slope)
-        inner = self.norm2(self.conv2(inner), visible)
+        inner = F.leaky_relu(self.norm1(convolve(self.conv1, x, visible), visible), self.slope)
+        inner = self.norm2(convolve(self.conv2, inner, visible), visible)
         shortcut = self.norm3(self.conv3(x), visible) if self.projects else x
         return F.leaky_relu(inner + shortcut, self.slope)

@@ -13,6 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mambamim.errors import BadInputError
+from mambamim.ops.visible_blocks import VisibleBlocks
+
+# A mask (B, d, h, w) bool, blocks of what a mask shows, or None: all is visible.
+Visible = Tensor | VisibleBlocks | None
 
 
 def spread_visible(visible: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -30,11 +34,25 @@ def spread_visible(visible: Tensor, shape: tuple[int, ...]) -> Tensor:
     return visible[:, None]
 
 
-def hide(x: Tensor, visible: Tensor | None) -> Tensor:
-    """`x` (B, C, D, H, W) with zeros where it is masked; whatever stood there is gone, NaN too."""
-    if visible is None:
+def hide(x: Tensor, visible: Visible) -> Tensor:
+    """`x` (B, C, D, H, W) with zeros where it is masked; whatever stood there is gone, NaN too.
+
+    Blocks hold nothing that is masked, and are given back.
+    """
+    if visible is None or isinstance(visible, VisibleBlocks):
         return x
     return torch.where(spread_visible(visible, tuple(x.shape[2:])), x, x.new_zeros(()))
+
+
+def convolve(conv: nn.Conv3d, x: Tensor, visible: Visible) -> Tensor:
+    """A 3x3x3 convolution with padding 1 that keeps the size; masked places are not hidden yet.
+
+    Args:
+        conv: the convolution.
+        x: (B, C, D, H, W), zero where masked, or blocks.
+        visible: of `x`.
+    """
+    return visible.convolve(conv, x) if isinstance(visible, VisibleBlocks) else conv(x)
 
 
 def visible_moments(x: Tensor, visible: Tensor, groups: int) -> tuple[Tensor, Tensor]:

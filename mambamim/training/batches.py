@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -60,12 +60,10 @@ def read_batches(
         collate_fn=_collate,
         pin_memory=kind == "cuda",
         prefetch_factor=4 if workers else None,
-        worker_init_fn=_leave_signals,
+        worker_init_fn=_leave_group,
     )
-    for batch in loader:
-        if isinstance(batch, MambaMIMError):
-            raise batch
-        yield batch
+    # The loader begins here, not with the first batch: it draws a number from torch's generator.
+    return map(_or_raise, iter(loader))
 
 
 class _Told(Dataset[Any]):
@@ -87,7 +85,13 @@ def _collate(samples: list[Any]) -> Any:
     return errors[0] if errors else default_collate(samples)
 
 
-def _leave_signals(worker: int) -> None:
-    """Ctrl-C and SIGTERM may reach all processes; the training ends its workers itself."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+def _or_raise(batch: Any) -> dict[str, Tensor]:
+    if isinstance(batch, MambaMIMError):
+        raise batch
+    return batch
+
+
+def _leave_group(worker: int) -> None:
+    """What asks a group of processes to stop (Ctrl-C) is for the training, not for its workers."""
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)

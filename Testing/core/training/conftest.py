@@ -9,6 +9,15 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """What is this small gains nothing from a second one, and waits for it on a busy computer."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def train():
     """Train a task in this process: (run folder, task, settings by name) -> loop and outcome."""

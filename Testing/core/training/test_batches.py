@@ -17,7 +17,7 @@ def numbers_of(first, settings, size) -> list[list[int]]:
     for _ in range(first, settings.steps):
         parts = [next(rank) for rank in ranks for _ in range(settings.accumulate)]
         assert len({len(part) for part in parts}) == 1
-        steps.append(sorted(sum(parts, [])))
+        steps.append(sorted(number for part in parts for number in part))
     assert all(next(rank, None) is None for rank in ranks)
     return steps
 
