@@ -177,6 +177,7 @@ def test_ctrl_c_twice_ends_with_3_at_once(scans, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(MaskedCrops, "__getitem__", pressed)
     assert pretrain(tmp_path / "run", "--data", scans) == 3
     assert "nothing was written" not in capsys.readouterr().err
+    assert (tmp_path / "run" / "settings.yaml").is_file(), "to go on with, whatever happened"
     assert events(tmp_path / "run")[-1]["kind"] == "cancelled"
 
 

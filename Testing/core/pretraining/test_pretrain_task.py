@@ -21,7 +21,10 @@ from mambamim.training.settings import LoopSettings
 from mambamim.training.task import Silence
 from mambamim.training.team import Team
 
-TINY = {"channels": [4, 6, 8, 10, 12], "layers": 1}
+TINY = {
+    "hymamba": {"stem": 4, "channels": [6, 8, 10, 12], "layers": 1},
+    "hymamba_small": {"channels": [4, 6, 8, 10, 12], "layers": 1},
+}
 SETTINGS = {
     "network": "hymamba_small",
     "image_size": 32,
@@ -37,7 +40,7 @@ def tiny(monkeypatch):
     """The network that was asked for, with few channels."""
 
     def build(network, *arguments, scan, **options):
-        backbone = build_model(network, scan=scan, **TINY)
+        backbone = build_model(network, scan=scan, **TINY[network])
         return MambaMIM(backbone, *arguments, width=32, **options)
 
     monkeypatch.setattr("mambamim.pretraining.pretrain_task.MambaMIM", build)
@@ -146,9 +149,10 @@ def test_facts_are_plain_and_tell_what_matters(cases):
 
 
 @pytest.mark.parametrize("skips", [True, False])
-def test_all_that_is_trained_gets_a_gradient(cases, skips):
+@pytest.mark.parametrize("network", TINY)
+def test_all_that_is_trained_gets_a_gradient(cases, network, skips):
     """What gets none would make the processes of a team wait for it."""
-    task = make(cases, skips=skips)
+    task = make(cases, network=network, skips=skips)
     sample = task.dataset[0]
     task.module(*(sample[name][None] for name in task.inputs)).backward()
     silent = [k for k, p in task.module.named_parameters() if p.requires_grad and p.grad is None]

@@ -232,11 +232,11 @@ def test_the_average_is_what_is_published_and_validated(train, tmp_path):
     train(tmp_path / "plain", every, steps=4, save_every=1)
     wanted = every.published[0][2]
     for _, _, weights in every.published[1:]:
-        wanted = {k: 0.75 * wanted[k] + 0.25 * w if w.is_floating_point() else w
+        wanted = {k: 0.9 * wanted[k] + 0.1 * w if w.is_floating_point() else w
                   for k, w in weights.items()}  # fmt: skip
     task = TinyTask()
     loop, outcome = train(
-        tmp_path / "run", task, steps=4, average=0.75, validate_every=4, save_every=9
+        tmp_path / "run", task, steps=4, average=0.9, validate_every=4, save_every=9
     )
     _, scores, published = task.published[-1]
     for name, tensor in wanted.items():

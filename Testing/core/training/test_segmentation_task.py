@@ -106,4 +106,15 @@ def test_jitter_is_a_function_of_seed_and_number(case):
             torch.testing.assert_close(crop["image"], before * factor + offset)
             factors.add(round(factor, 5))
     assert len(factors) > 2
-    assert not torch.equal(crops(2)[0]["image"], crops(1)[0]["image"])
+
+
+def test_another_seed_jitters_otherwise():
+    class Ones:
+        def __init__(self, seed):
+            self.seed = seed
+
+        def __getitem__(self, number):
+            return {"image": torch.ones(1, 2, 2, 2)}
+
+    drawn = {float(JitteredCrops(Ones(seed))[n]["image"].mean()) for seed in (1, 2) for n in (0, 1)}
+    assert len(drawn) == 4
