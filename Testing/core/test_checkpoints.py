@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_networks import TINY
 
 from mambamim.checkpoint_header import CheckpointHeader, make_header, read_header
 from mambamim.checkpoints import import_state_dict, load_checkpoint, save_checkpoint
@@ -271,7 +272,7 @@ def test_state_dicts_are_found_in_their_wrappers(tmp_path):
 @pytest.fixture(scope="module")
 def mim():
     torch.manual_seed(0)
-    network = build_model("hymamba_small", channels=[4, 6, 8, 10, 12], layers=1, scan="hilbert")
+    network = build_model("hymamba_small", scan="hilbert", **TINY["hymamba_small"])
     options = {"fill": "learnable", "skips": False, "target": "raw", "mask_ratio": 0.6}
     return MambaMIM(network, image_size=32, width=32, **options).eval()
 
@@ -357,7 +358,7 @@ def test_options_of_a_pre_training_belong_to_that_kind(mim, tmp_path):
 
 
 def test_a_network_that_cannot_be_built_again_is_not_saved(tmp_path):
-    network = build_model("hymamba_small", channels=[4, 6, 8, 10, 12], layers=1)
+    network = build_model("hymamba_small", **TINY["hymamba_small"])
     del network.architecture
     mim = MambaMIM(network, image_size=32, width=32)
     assert mim.architecture is None

@@ -10,6 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from tiny_networks import TINY
 
 from mambamim.checkpoints import save_checkpoint
 from mambamim.cli import VERBS, main
@@ -273,7 +274,7 @@ def test_demo_writes_everything_and_says_how_well_it_went(fake, tmp_path, monkey
 @pytest.fixture(scope="module")
 def pretrained(tmp_path_factory):
     torch.manual_seed(0)
-    network = build_model("hymamba_small", channels=[4, 6, 8, 10, 12], layers=1)
+    network = build_model("hymamba_small", **TINY["hymamba_small"])
     path = tmp_path_factory.mktemp("pretrained") / "tiny.safetensors"
     save_checkpoint(path, MambaMIM(network, 32, width=32), {}, spacing_mm=(3.0, 3.0, 3.0))
     return path

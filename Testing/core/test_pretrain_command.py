@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from tiny_networks import TINY
 
 from mambamim.checkpoints import load_checkpoint
 from mambamim.cli import main
@@ -18,7 +19,6 @@ from mambamim.pretraining import MambaMIM
 from mambamim.pretraining.masked_crops import MaskedCrops
 from mambamim.training.resume import load_state
 
-TINY = {"channels": [4, 6, 8, 10, 12], "layers": 1}
 NAMES = ("Doe_Jane_19700101", "Roe_Richard_4711")
 
 
@@ -27,7 +27,7 @@ def tiny(monkeypatch):
     """The network that was asked for, with few channels."""
 
     def build(network, *arguments, scan, **options):
-        backbone = build_model(network, scan=scan, **TINY)
+        backbone = build_model(network, scan=scan, **TINY["hymamba_small"])
         return MambaMIM(backbone, *arguments, width=32, **options)
 
     monkeypatch.setattr("mambamim.pretraining.pretrain_task.MambaMIM", build)

@@ -2,6 +2,7 @@ import json
 
 import pytest
 import torch
+from tiny_networks import TINY
 from torch.utils.flop_counter import FlopCounterMode
 
 from mambamim.errors import BadInputError
@@ -9,13 +10,6 @@ from mambamim.models import build_model, model_names
 from mambamim.ops.scan_order import SCAN_KINDS
 
 # The big ones in miniature: the same wiring in a second.
-TINY = {
-    "hymamba": {"stem": 4, "channels": [6, 8, 10, 12], "layers": 1},
-    "hymamba_cnn": {"stem": 4, "channels": [6, 8, 10, 12]},
-    "hymamba_paper": {"stem": 4, "channels": [6, 8, 10, 12], "layers": 1},
-    "hymamba_small": {"channels": [4, 6, 8, 10, 12], "layers": 1},
-    "vanilla_mamba": {"width": 12, "layers": 4, "taps": [1, 2, 3], "channels": [2, 4, 6, 8]},
-}
 
 
 @pytest.mark.parametrize("name", list(TINY))

@@ -2,19 +2,12 @@
 
 import pytest
 import torch
+from tiny_networks import TINY
 
 from mambamim.errors import BadInputError
 from mambamim.models import build_model
 from mambamim.ops.sparse import spread_visible
 from mambamim.pretraining import MambaMIM, draw_visible
-
-TINY = {
-    "hymamba": {"stem": 4, "channels": [6, 8, 10, 12], "layers": 1},
-    "hymamba_cnn": {"stem": 4, "channels": [6, 8, 10, 12]},
-    "hymamba_paper": {"stem": 4, "channels": [6, 8, 10, 12], "layers": 1},
-    "hymamba_small": {"channels": [4, 6, 8, 10, 12], "layers": 1},
-    "vanilla_mamba": {"width": 12, "layers": 4, "taps": [1, 2, 3], "channels": [2, 4, 6, 8]},
-}
 
 
 def make(name="hymamba_small", **options) -> MambaMIM:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tiny_networks import TINY
 
 from mambamim.models import build_model
 from mambamim.pretraining import MambaMIM
@@ -55,7 +56,7 @@ def test_the_share_is_exact_and_every_place_has_its_turn(ratio, kept):
 
 def test_the_loss_is_the_networks():
     torch.manual_seed(0)
-    network = build_model("hymamba_small", channels=[4, 6, 8, 10, 12], layers=1)
+    network = build_model("hymamba_small", **TINY["hymamba_small"])
     mim = MambaMIM(network, 32, width=32)
     visible = MaskedCrops(Crops(0), 0.5)[0]["visible"][None, :2]
     image = torch.rand(1, 1, 32, 32, 48)

@@ -4,18 +4,12 @@ import dataclasses
 
 import pytest
 import torch
+from tiny_networks import TINY
 
 from mambamim.checkpoints import load_checkpoint, save_checkpoint
 from mambamim.errors import BadInputError, CheckpointError
 from mambamim.models import build_model
 from mambamim.pretraining import MambaMIM, start_from
-
-TINY = {
-    "hymamba": {"stem": 4, "channels": [6, 8, 10, 12], "layers": 1},
-    "hymamba_cnn": {"stem": 4, "channels": [6, 8, 10, 12]},
-    "hymamba_small": {"channels": [4, 6, 8, 10, 12], "layers": 1},
-    "vanilla_mamba": {"width": 12, "layers": 4, "taps": [1, 2, 3], "channels": [2, 4, 6, 8]},
-}
 
 
 def build(name="hymamba_small", seed=0, **more):
@@ -23,7 +17,7 @@ def build(name="hymamba_small", seed=0, **more):
     return build_model(name, **{**TINY[name], **more})
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", sorted(TINY))
 def test_encoder_stage_and_norm_are_those_of_the_pre_training(name):
     mim = MambaMIM(build(name), image_size=32, width=16)
     network = build(name, seed=1, num_classes=3)

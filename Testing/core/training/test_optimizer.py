@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tiny_networks import TINY
 from torch import nn
 
 from mambamim.models import build_model
@@ -12,7 +13,7 @@ SETTINGS = LoopSettings(steps=110, warmup=10, learning_rate=2.0, lowest=0.1, wei
 
 
 def test_only_matrices_and_kernels_decay_and_frozen_ones_are_left_out():
-    network = build_model("hymamba_small", channels=[4, 6, 8, 10, 12], layers=1)
+    network = build_model("hymamba_small", **TINY["hymamba_small"])
     frozen = next(name for name, p in network.named_parameters() if p.dim() >= 2)
     network.get_parameter(frozen).requires_grad_(False)
     decay = {
