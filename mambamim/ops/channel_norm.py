@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mambamim.errors import MissingDependencyError
-
-
-@functools.cache
-def _kernels() -> Any:
-    """The Triton kernels, or None where Triton is not installed."""
-    try:
-        from mambamim.ops import channel_norm_triton
-    except MissingDependencyError:
-        return None
-    return channel_norm_triton
+from mambamim.ops.triton_support import kernels
 
 
 def channel_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
@@ -36,8 +25,8 @@ def channel_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
         eps: added to the biased variance.
     """
     last = x.is_contiguous(memory_format=torch.channels_last_3d)
-    if x.is_cuda and last and _kernels() is not None:
-        return _ChannelNorm.apply(x, weight, bias, eps)
+    if last and (found := kernels("channel_norm_triton", x)):
+        return _ChannelNorm.apply(x, weight, bias, eps, found)
     kind = torch.channels_last_3d if last else torch.contiguous_format
     with torch.autocast(x.device.type, enabled=False):
         scale, shift = weight.to(x.dtype), bias.to(x.dtype)
@@ -49,14 +38,16 @@ class _ChannelNorm(torch.autograd.Function):
     """Keeps the features alone for the way back; their statistics are cheap to take again."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, found: Any
+    ) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.eps = eps
-        return _kernels().forward(x, weight, bias, eps)
+        ctx.eps, ctx.found = eps, found
+        return found.forward(x, weight, bias, eps)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         grad = grads[0].contiguous(memory_format=torch.channels_last_3d)
-        grad_x, for_weight, for_bias = _kernels().backward(x, grad, weight, ctx.eps)
-        return grad_x, for_weight.to(weight.dtype), for_bias.to(weight.dtype), None
+        grad_x, for_weight, for_bias = ctx.found.backward(x, grad, weight, ctx.eps)
+        return grad_x, for_weight.to(weight.dtype), for_bias.to(weight.dtype), None, None

@@ -84,7 +84,8 @@ def forward(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """Normed features of (B, C, D, H, W), channels-last; statistics in float32."""
     C, rows = x.shape[1], x.numel() // x.shape[1]
     out, tile = torch.empty_like(x), _tile(C)
-    _forward[(triton.cdiv(rows, tile["ROWS"]),)](x, weight, bias, out, rows, C, eps, **tile)
+    with torch.cuda.device_of(x):
+        _forward[(triton.cdiv(rows, tile["ROWS"]),)](x, weight, bias, out, rows, C, eps, **tile)
     return out
 
 
@@ -95,6 +96,7 @@ def backward(x: Tensor, grad: Tensor, weight: Tensor, eps: float) -> tuple[Tenso
     step = min(_PROGRAMS, triton.cdiv(rows, tile["ROWS"]))
     grad_x = torch.empty_like(x)
     sums = torch.empty(step, 2, C, device=x.device, dtype=torch.float32)
-    _backward[(step,)](x, grad, weight, grad_x, sums, rows, C, eps, STEP=step, **tile)
+    with torch.cuda.device_of(x):
+        _backward[(step,)](x, grad, weight, grad_x, sums, rows, C, eps, STEP=step, **tile)
     for_weight, for_bias = sums.sum(0)
     return grad_x, for_weight, for_bias

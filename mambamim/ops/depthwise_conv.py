@@ -8,23 +8,12 @@ torch's own convolution.
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mambamim.errors import MissingDependencyError
-
-
-@functools.cache
-def _kernels() -> Any:
-    """The Triton kernels, or None where Triton is not installed."""
-    try:
-        from mambamim.ops import depthwise_triton
-    except MissingDependencyError:
-        return None
-    return depthwise_triton
+from mambamim.ops.triton_support import kernels
 
 
 class DepthwiseConv3d(nn.Conv3d):
@@ -38,28 +27,30 @@ class DepthwiseConv3d(nn.Conv3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) -> (B, C, D, H, W)."""
-        if not x.is_cuda or self.kernel_size != (3, 3, 3) or _kernels() is None:
+        found = kernels("depthwise_triton", x) if self.kernel_size == (3, 3, 3) else None
+        if found is None:
             return super().forward(x)
         if torch.is_autocast_enabled("cuda"):
             x = x.to(torch.get_autocast_dtype("cuda"))
         assert self.bias is not None
-        return _Depthwise.apply(x, self.weight, self.bias)
+        return _Depthwise.apply(x, self.weight, self.bias, found)
 
 
 class _Depthwise(torch.autograd.Function):
     """Sums are float32; results have the dtype of the features."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, found: Any) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return _kernels().correlate(x, weight.flatten(1), bias)
+        ctx.found = found
+        return found.correlate(x, weight.flatten(1), bias)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         (grad,) = grads
         # The gradient of a correlation is the correlation with the kernel turned round.
-        grad_x = _kernels().correlate(grad, weight.flatten(1).flip(1), None)
-        grad_weight = _kernels().weight_gradient(x, grad).view_as(weight)
+        grad_x = ctx.found.correlate(grad, weight.flatten(1).flip(1), None)
+        grad_weight = ctx.found.weight_gradient(x, grad).view_as(weight)
         grad_bias = grad.sum((0, 2, 3, 4), dtype=torch.float32)
-        return grad_x, grad_weight.to(weight.dtype), grad_bias.to(weight.dtype)
+        return grad_x, grad_weight.to(weight.dtype), grad_bias.to(weight.dtype), None

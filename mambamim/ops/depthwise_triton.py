@@ -101,9 +101,10 @@ def correlate(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     taps = weight.t().float().contiguous()
     shift = taps if bias is None else bias.float().contiguous()
     grid = (batch * D * H * triton.cdiv(W, _BLOCK_W), triton.cdiv(C, _BLOCK_C))
-    _correlate[grid](
-        x, taps, shift, out, C, D, H, W, bias is not None, BLOCK_W=_BLOCK_W, BLOCK_C=_BLOCK_C
-    )
+    with torch.cuda.device_of(x):
+        _correlate[grid](
+            x, taps, shift, out, C, D, H, W, bias is not None, BLOCK_W=_BLOCK_W, BLOCK_C=_BLOCK_C
+        )
     return out
 
 
@@ -115,7 +116,8 @@ def weight_gradient(x: Tensor, grad: Tensor) -> Tensor:
     lines = batch * D * H
     step = min(_LINES, lines)
     out = torch.empty(step, 27, C, device=x.device, dtype=torch.float32)
-    _weight_gradient[(step, triton.cdiv(C, _BLOCK_C), 9)](
-        x, grad, out, C, D, H, W, lines, STEP=step, BLOCK_W=_BLOCK_W, BLOCK_C=_BLOCK_C
-    )
+    with torch.cuda.device_of(x):
+        _weight_gradient[(step, triton.cdiv(C, _BLOCK_C), 9)](
+            x, grad, out, C, D, H, W, lines, STEP=step, BLOCK_W=_BLOCK_W, BLOCK_C=_BLOCK_C
+        )
     return out.sum(0).t().contiguous()

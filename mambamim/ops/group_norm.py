@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mambamim.errors import MissingDependencyError
-
-
-@functools.cache
-def _kernels() -> Any:
-    """The Triton kernels, or None where Triton is not installed."""
-    try:
-        from mambamim.ops import group_norm_triton
-    except MissingDependencyError:
-        return None
-    return group_norm_triton
+from mambamim.ops.triton_support import kernels
 
 
 class GroupNormReLU(nn.GroupNorm):
@@ -31,9 +20,9 @@ class GroupNormReLU(nn.GroupNorm):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) -> the same."""
         last = x.is_contiguous(memory_format=torch.channels_last_3d)
-        if not x.is_cuda or not last or _kernels() is None:
-            return super().forward(x).relu()
-        return _GroupNormReLU.apply(x, self.weight, self.bias, self.num_groups, self.eps)
+        if last and (found := kernels("group_norm_triton", x)):
+            return _GroupNormReLU.apply(x, self.weight, self.bias, self.num_groups, self.eps, found)
+        return super().forward(x).relu()
 
 
 class _GroupNormReLU(torch.autograd.Function):
@@ -47,16 +36,17 @@ class _GroupNormReLU(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, found: Any
     ) -> Tensor:
-        one, two = _kernels().sums(x)
+        ctx.found = found
+        one, two = found.sums(x)
         size = x.numel() // (len(x) * groups)
         mean = _by_group(one, groups).sum(2, keepdim=True) / size
         square = _by_group(two, groups).sum(2, keepdim=True) / size
         rate = ((square - mean.square()).clamp_min(0) + eps).rsqrt()
         scale = (_by_group(weight.double()[None], groups) * rate).flatten(1)
         shift = bias.double() - (_by_group(scale, groups) * mean).flatten(1)
-        out = _kernels().scale_shift_relu(x, scale.float(), shift.float())
+        out = found.scale_shift_relu(x, scale.float(), shift.float())
         ctx.save_for_backward(x, weight, out, mean, rate)
         return out
 
@@ -65,7 +55,7 @@ class _GroupNormReLU(torch.autograd.Function):
         x, weight, out, mean, rate = ctx.saved_tensors
         grad = grads[0].contiguous(memory_format=torch.channels_last_3d)
         groups = mean.shape[1]
-        plain, weighted = (_by_group(s, groups) for s in _kernels().sums(x, grad, out))
+        plain, weighted = (_by_group(s, groups) for s in ctx.found.sums(x, grad, out))
         factor = _by_group(weight.double()[None], groups)
         size = x.numel() // (len(x) * groups)
         level = (factor * plain).sum(2, keepdim=True)
@@ -73,12 +63,12 @@ class _GroupNormReLU(torch.autograd.Function):
         q = -(rate**3) * (slope - mean * level) / size
         p = -q * mean - rate * level / size
         parts = (factor * rate, q.expand_as(plain), p.expand_as(plain))
-        grad_x = _kernels().input_gradient(
+        grad_x = ctx.found.input_gradient(
             x, grad, out, *(part.flatten(1).float() for part in parts)
         )
         grad_weight = (rate * (weighted - mean * plain)).flatten(1).sum(0)
         grad_bias = plain.flatten(1).sum(0)
-        return grad_x, grad_weight.to(weight.dtype), grad_bias.to(weight.dtype), None, None
+        return grad_x, grad_weight.to(weight.dtype), grad_bias.to(weight.dtype), None, None, None
 
 
 def _by_group(values: Tensor, groups: int) -> Tensor:

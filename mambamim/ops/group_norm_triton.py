@@ -90,7 +90,8 @@ def sums(x: Tensor, grad: Tensor | None = None, out: Tensor | None = None) -> tu
     parts = torch.empty(batch, step, 2, C, device=x.device, dtype=torch.float32)
     backward = grad is not None
     others = (grad, out) if backward else (x, x)
-    _sums[(step, batch)](x, *others, parts, voxels, C, backward, STEP=step, **tile)
+    with torch.cuda.device_of(x):
+        _sums[(step, batch)](x, *others, parts, voxels, C, backward, STEP=step, **tile)
     one, two = parts.double().sum(1).unbind(1)
     return one, two
 
@@ -100,7 +101,8 @@ def scale_shift_relu(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     batch, C, voxels, tile = _plan(x)
     out = torch.empty_like(x)
     grid = (triton.cdiv(voxels, tile["ROWS"]), batch)
-    _apply[grid](x, x, x, out, scale, scale, shift, voxels, C, False, **tile)
+    with torch.cuda.device_of(x):
+        _apply[grid](x, x, x, out, scale, scale, shift, voxels, C, False, **tile)
     return out
 
 
@@ -111,7 +113,8 @@ def input_gradient(
     batch, C, voxels, tile = _plan(x)
     result = torch.empty_like(x)
     grid = (triton.cdiv(voxels, tile["ROWS"]), batch)
-    _apply[grid](x, grad, out, result, by_x, by_grad, level, voxels, C, True, **tile)
+    with torch.cuda.device_of(x):
+        _apply[grid](x, grad, out, result, by_x, by_grad, level, voxels, C, True, **tile)
     return result
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from mambamim.errors import BadInputError, MissingDependencyError
 from mambamim.ops.selective_scan_reference import scan_reference
 from mambamim.ops.selective_scan_torch import scan_static, scan_torch
+from mambamim.ops.triton_support import is_capable
 
 Core = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
@@ -67,6 +68,10 @@ class Backend:
             return "no CUDA device"
         if self.cuda and device is not None and device.type != "cuda":
             return f"the tensors are on the {device.type}"
+        if self.package == "triton" and not is_capable(
+            device.index or 0 if device is not None else 0
+        ):
+            return "the CUDA device is too old for its kernels"
         if self.package and (error := _import_error(self.package)):
             return f"{self.package} cannot be imported ({error})"
         return ""

@@ -174,7 +174,8 @@ def forward(
     last = torch.empty(batch, E, N, device=u.device, dtype=torch.float32)
     borders = torch.empty(batch, chunks, E, N, device=u.device, dtype=torch.float32)
     grid = (batch, triton.cdiv(E, tile["CHANNELS"]))
-    _forward[grid](u, delta, A, B, C, y, last, borders, E, L, N, chunks, **tile)
+    with torch.cuda.device_of(u):
+        _forward[grid](u, delta, A, B, C, y, last, borders, E, L, N, chunks, **tile)
     return y, last, borders
 
 
@@ -188,10 +189,11 @@ def backward(
     grad_u, grad_delta = torch.empty_like(u), torch.empty_like(delta)
     for_A = torch.empty(batch, E, N, device=u.device, dtype=torch.float32)
     for_weights = torch.empty(2, batch, blocks, L, N, device=u.device, dtype=torch.float32)
-    _backward[(batch, blocks)](
-        *inputs, grad_y, grad_last, borders, grad_u, grad_delta, for_A, *for_weights,
-        E, L, N, borders.shape[1], **tile,
-    )  # fmt: skip
+    with torch.cuda.device_of(u):
+        _backward[(batch, blocks)](
+            *inputs, grad_y, grad_last, borders, grad_u, grad_delta, for_A, *for_weights,
+            E, L, N, borders.shape[1], **tile,
+        )  # fmt: skip
     for_B, for_C = for_weights.sum(2).mT
     return grad_u, grad_delta, for_A.sum(0), for_B.to(B.dtype), for_C.to(C.dtype)
 

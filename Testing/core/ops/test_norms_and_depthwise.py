@@ -1,13 +1,17 @@
 """Operators with kernels for GPUs: torch's own elsewhere, and the same with the kernels."""
 
+import sys
+import types
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mambamim.ops import channel_norm, depthwise_conv, group_norm
+from mambamim.ops import channel_norm, triton_support
 from mambamim.ops.depthwise_conv import DepthwiseConv3d
 from mambamim.ops.group_norm import GroupNormReLU
+from mambamim.ops.triton_support import kernels
 
 SHAPES = [(2, 6, 4, 3, 6), (1, 40, 5, 4, 20), (2, 384, 3, 3, 3)]
 needs_kernels = pytest.mark.skipif(
@@ -75,12 +79,11 @@ def test_without_a_gpu_they_are_torchs_own(make, shape):
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_kernels_give_what_torch_gives_in_double_precision(make, shape, dtype):
-    for module in (channel_norm, depthwise_conv, group_norm):
-        if module._kernels() is None:
-            pytest.skip("Triton is not installed")
+    x = draw(shape, "cuda", dtype)
+    if kernels("depthwise_triton", x) is None:
+        pytest.skip("Triton is not installed, or the device is too old for it")
     torch.manual_seed(0)
     ours, plain, own, theirs = make(shape[1], "cuda")
-    x = draw(shape, "cuda", dtype)
     with torch.autocast("cuda", torch.bfloat16, enabled=dtype == torch.bfloat16):
         got = run(ours, x, own)
     assert got[0].dtype == dtype
@@ -102,9 +105,15 @@ def test_channel_norm_keeps_dtype_and_layout():
     assert torch.equal(plain, y)
 
 
-def test_the_kernels_are_missed_plainly(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "triton", None)
-    for module in (channel_norm, depthwise_conv, group_norm):
-        module._kernels.cache_clear()
-        assert module._kernels() is None
-        module._kernels.cache_clear()
+def test_kernels_are_missed_plainly(monkeypatch):
+    assert kernels("channel_norm_triton", torch.zeros(1)) is None  # on a CPU
+    gpu = types.SimpleNamespace(is_cuda=True, device=torch.device("cuda", 0))
+    monkeypatch.setattr(triton_support, "is_capable", lambda index: False)
+    assert kernels("channel_norm_triton", gpu) is None  # an old card
+    monkeypatch.setattr(triton_support, "is_capable", lambda index: True)
+    monkeypatch.setitem(sys.modules, "triton", None)
+    for name in ("channel_norm_triton", "depthwise_triton", "group_norm_triton"):
+        monkeypatch.delitem(sys.modules, f"mambamim.ops.{name}", raising=False)
+        triton_support._module.cache_clear()
+        assert kernels(name, gpu) is None  # Triton is not installed
+    triton_support._module.cache_clear()

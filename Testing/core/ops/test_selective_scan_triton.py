@@ -71,6 +71,10 @@ def test_gradients_are_the_same_every_time():
 def test_it_comes_first_where_it_can_run(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(module, "_import_error", lambda package: "")
+    monkeypatch.setattr(module, "is_capable", lambda index: False)
+    assert choose_backend(CUDA) == "mamba_ssm"
+    assert describe_backends()["triton"] == "the CUDA device is too old for its kernels"
+    monkeypatch.setattr(module, "is_capable", lambda index: True)
     assert choose_backend(CUDA) == "triton"
     assert choose_backend(torch.device("cpu")) == "torch"
     monkeypatch.setattr(module, "_import_error", lambda package: f"No module named {package!r}")

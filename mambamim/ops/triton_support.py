@@ -1,0 +1,43 @@
+"""Where the Triton kernels of this package can run."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from mambamim.errors import MissingDependencyError
+
+_OLDEST = (8, 0)  # compute capability; older cards lack what bf16 kernels are compiled to
+
+
+@functools.cache
+def is_capable(index: int) -> bool:
+    """Whether a CUDA device is new enough."""
+    return torch.cuda.get_device_capability(index) >= _OLDEST
+
+
+@functools.cache
+def _module(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(f"mambamim.ops.{name}")
+    except MissingDependencyError:
+        return None
+
+
+def kernels(name: str, like: Tensor) -> ModuleType | None:
+    """A module of kernels for a tensor.
+
+    Args:
+        name: of the module in `mambamim.ops`.
+        like: a tensor that the kernels would work on.
+
+    Returns:
+        None where the tensor is on no CUDA device that is new enough, or Triton is not installed.
+    """
+    if not like.is_cuda or not is_capable(like.device.index):
+        return None
+    return _module(name)
