@@ -206,6 +206,8 @@ def test_debug_shows_where(fake, checkpoint, scans, tmp_path, capsys):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
 def test_a_process_that_is_told_to_stop_ends_with_3(tmp_path):
     code = (
+        # A shell that runs the tests in the background has it ignored in all its children.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys, types, time\n"
         "command = types.ModuleType('mambamim.commands.doctor')\n"
         "def main(arguments):\n    print('ready', flush=True); time.sleep(60)\n"
