@@ -135,19 +135,26 @@ class Reconstructor:
         report(0.0, "preparing")
         scan = ScanImage.of(volume, affine, self.checkpoint.header, self._mim.image_size)
         visible = draw_tiled([side // STRIDE for side in scan.image.shape[2:]], tile, ratio, seed)
-        kept = scan.kept(visible)
-        if kept.all():
+        if scan.kept(visible).all():
             raise BadInputError(
                 "No patch of this scan was masked.", "Take a higher ratio or another seed."
             )
         prediction = self._predict(scan.image, visible, report)
+        report(0.96, "putting it together")
+        made = self._put_together(scan, prediction, visible, ratio, seed)
+        report(1.0, "done")
+        return made
+
+    def _put_together(
+        self, scan: ScanImage, prediction: Tensor, visible: Tensor, ratio: float, seed: int
+    ) -> Reconstruction:
+        """Back to intensities, the scores, and back to the scan's grid."""
+        kept = scan.kept(visible)
         # Nothing outside of the window can have stood there.
         shown = self._mim.patches(scan.image).show(prediction, visible[None]).clamp_(0, 1)
-        report(0.96, "putting it together")
         difference = (shown - scan.image)[0, 0][scan.inside][~kept].double()
         mse = float(difference.square().mean())
         found = scan.on_scan(shown, kept)
-        report(1.0, "done")
         return Reconstruction(
             found.masked,
             found.reconstruction,

@@ -4,60 +4,20 @@ import json
 import logging
 import subprocess
 import sys
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
+from scan_files import labelled, save, smooth, write_dicom
 from scipy import ndimage
 
 import mambamim.data.prepared_store as module
-from mambamim.data.prepared_store import PreparedStore, estimate, prepare
+from mambamim.data.prepared_store import PreparedStore, prepare
 from mambamim.data.scan_lists import ScanSource
 from mambamim.errors import BadInputError, Cancelled, MissingDependencyError
 
 RNG = np.random.default_rng(0)
 ALL = (slice(None),) * 3
-
-
-def save(path: Path, data: np.ndarray, mm: tuple[float, ...] = (3.0, 3.0, 3.0)) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = nib.Nifti1Image(data, np.diag([*mm, 1.0]))
-    image.header["descrip"] = b"Doe^Jane"
-    nib.save(image, path)
-    return path
-
-
-def smooth(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
-    noise = np.random.default_rng(seed).normal(0, 1, shape)
-    return (ndimage.gaussian_filter(noise, 1.5) * 1500 - 50).astype(np.int16)
-
-
-def labelled(folder: Path, shape: tuple[int, ...] = (12, 14, 10)) -> ScanSource:
-    labels = np.zeros(shape, np.uint8)
-    labels[2:6, 3:9, 1:4] = 1
-    labels[8:11, 3:9, 5:8] = 7
-    image = save(folder / "ct.nii.gz", smooth(shape))
-    return ScanSource(image, save(folder / "label.nii.gz", labels), "CT")
-
-
-def write_dicom(folder: Path, ct: np.ndarray, mm: float) -> Path:
-    folder.mkdir(parents=True)
-    writer = sitk.ImageFileWriter()
-    writer.KeepOriginalImageUIDOn()
-    for number, plane in enumerate(np.moveaxis(ct, 2, 0)):
-        image = sitk.GetImageFromArray(np.ascontiguousarray(plane.T))
-        image.SetSpacing((mm, mm))
-        tags = {"0008|0060": "CT", "0010|0010": "Doe^Jane", "0010|0020": "4711",
-                "0020|000e": "1.2.3", "0008|0018": f"1.2.3.{number + 1}",
-                "0020|0013": str(number), "0020|0032": f"0\\0\\{mm * number}",
-                "0020|0037": "1\\0\\0\\0\\1\\0", "0018|0050": str(mm)}  # fmt: skip
-        for tag, value in tags.items():
-            image.SetMetaData(tag, value)
-        writer.SetFileName(str(folder / f"{number:03}.dcm"))
-        writer.Execute(image)
-    return folder
 
 
 def test_values_are_those_of_linear_interpolation_and_the_window(tmp_path):
@@ -300,57 +260,3 @@ def test_what_cannot_work_is_told_before_it_starts(tmp_path, monkeypatch):
     with pytest.raises(MissingDependencyError, match=r'pip install "mambamim\[train\]"'):
         prepare([source], tmp_path / "store")
     assert not (tmp_path / "store").exists()
-
-
-def test_the_estimate_is_an_upper_bound_of_the_disk(tmp_path):
-    shape = (70, 66, 40)
-    noise = RNG.normal(0, 90, shape).astype(np.float32)
-    labels = RNG.integers(0, 256, shape).astype(np.uint8)
-    image = save(tmp_path / "noise.nii.gz", noise)
-    sources = [
-        ScanSource(image, save(tmp_path / "label.nii.gz", labels), "CT"),
-        ScanSource(save(tmp_path / "tiny.nii", noise[:4, :5, :3])),
-        ScanSource(write_dicom(tmp_path / "series", smooth((30, 40, 20)), 2.0)),
-    ]
-    sitk.WriteImage(sitk.GetImageFromArray(noise), str(tmp_path / "a.mha"))
-    sources.append(ScanSource(tmp_path / "a.mha", None, "CT"))
-    for spacing in ((3.0, 3.0, 3.0), (2.0, 4.0, 1.7), None):
-        for source in sources:
-            bound = estimate([source], spacing)
-            (case,) = prepare([source], tmp_path / "store", spacing).cases
-            index = len(json.dumps(case.to_json()))
-            assert index + sum(case.bytes.values()) <= bound.disk_bytes
-            assert bound.disk_bytes < 9 * np.prod(case.shape) + 200_000  # not just any large one
-        total = estimate(sources, spacing)
-        assert total.disk_bytes == sum(estimate([s], spacing).disk_bytes for s in sources)
-        assert total.ram_bytes == max(estimate([s], spacing).ram_bytes for s in sources)
-    assert estimate([ScanSource(tmp_path / "gone.nii")], None).disk_bytes == 0
-    assert total.describe() == (
-        "Preparing 4 scans takes up to 2.42 MB of disk and 39.1 MB of memory."
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak as Linux counts it")
-def test_the_estimate_is_an_upper_bound_of_the_memory(tmp_path):
-    scan = RNG.integers(0, 500, (250, 250, 160))
-    whole, scaled = tmp_path / "int.nii", tmp_path / "float.nii"
-    save(whole, scan.astype(np.int16), (1.0, 1.0, 1.0))
-    save(scaled, scan.astype(np.float32), (1.0, 1.0, 1.0))
-    small = save(tmp_path / "small.nii", smooth((30, 30, 30)))
-    script = f"""
-import re, sys
-from pathlib import Path
-from mambamim.data.prepared_store import estimate, prepare
-from mambamim.data.scan_lists import find_scans
-spacing = [float(sys.argv[2])] * 3
-scans = find_scans([sys.argv[1]], "MR")
-prepare(find_scans([{str(small)!r}]), {str(tmp_path / "store")!r}, spacing)
-status = Path("/proc/self/status")
-peak = lambda: 1024 * int(re.search(r"VmHWM:\\s+(\\d+) kB", status.read_text())[1])
-before = peak()
-prepare(scans, {str(tmp_path / "store")!r}, spacing)
-assert 5e7 < peak() - before < estimate(scans, spacing).ram_bytes, peak() - before
-"""
-    for path, mm in ((whole, "1.5"), (scaled, "0.9")):
-        subprocess.run([sys.executable, "-c", script, path, mm], check=True)
