@@ -91,9 +91,11 @@ def take_slices(volume: np.ndarray, affine: np.ndarray, made: Reconstruction) ->
     """
     ras, turned = to_ras(volume, affine)
     box = body_box(ras, turned)
+    # As the reconstruction is: what lies far outside of the window would spoil the interpolation.
+    clamped = np.clip(volume, *made.window)
     given, back, error, visible = (
         to_ras(part, affine)[0][box]
-        for part in (volume, made.reconstruction, made.error, made.visible)
+        for part in (clamped, made.reconstruction, made.error, made.visible)
     )
 
     def taken(part: np.ndarray, axis: int) -> View:

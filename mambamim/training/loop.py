@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -20,6 +21,7 @@ from mambamim.training.learner import Learner
 from mambamim.training.optimizer import rate_at
 from mambamim.training.records import Records
 from mambamim.training.resume import ResumeState, load_state, save_state
+from mambamim.training.run_lock import only_training
 from mambamim.training.settings import LoopSettings
 from mambamim.training.stopping import StopRequest
 from mambamim.training.task import Silence, TrainingTask, Voice
@@ -91,19 +93,21 @@ class TrainingLoop:
 
         Raises:
             NonFiniteLossError: loss or gradient is NaN or infinite; names the step and its samples.
-            OutOfMemoryError, BadInputError: of the task's data, or the disk is full.
+            OutOfMemoryError, BadInputError: of the task's data, the disk is full, or another
+                training is at work in the folder.
         """
         self.run_folder.mkdir(parents=True, exist_ok=True)
         stop = StopRequest(self.run_folder, self.voice.cancelled)
-        records = None
-        if self.team.leads:
-            records = Records(self.run_folder, self.step, self.settings.tensorboard)
-        try:
-            with stop.signals():
-                self._steps(stop, records)
-        finally:
-            if records is not None:
-                records.close()
+        with contextlib.ExitStack() as held:
+            records = None
+            if self.team.leads:
+                held.enter_context(only_training(self.run_folder))
+                records = Records(self.run_folder, self.step, self.settings.tensorboard)
+                held.callback(records.close)
+            held.enter_context(stop.signals())
+            if self.step >= self.settings.steps:
+                self._publish()  # it may be wanted under another name
+            self._steps(stop, records)
         finished = self.step >= self.settings.steps
         if self.team.leads:
             stop.taken()
@@ -160,7 +164,7 @@ class TrainingLoop:
         losses = [float(loss) for _, loss, _ in self._pending]
         norms = [float(norm) for _, _, norm in self._pending]
         self._pending.clear()
-        self._mean = sum(losses) / len(losses)
+        self._mean = self.team.mean(sum(losses) / len(losses))  # each knows its share of the batch
         rate = rate_at(self.step - 1, self.settings)
         row = (self.step, self.seconds, self._mean, rate, sum(norms) / len(norms))
         if records is None:

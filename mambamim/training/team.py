@@ -63,6 +63,15 @@ class Team:
         dist.all_reduce(raised, dist.ReduceOp.MAX)
         return bool(raised)
 
+    def mean(self, value: float) -> float:
+        """The mean over all processes; all must ask at the same time."""
+        if self.size == 1:
+            return value
+        # In float32: Apple's and some other devices have nothing wider.
+        total = torch.tensor(value, device=self.device, dtype=torch.float32)
+        dist.all_reduce(total)
+        return float(total) / self.size
+
     def wait(self) -> None:
         """Until all processes are here."""
         if self.size > 1:

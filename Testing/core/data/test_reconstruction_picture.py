@@ -56,6 +56,12 @@ def test_slices_go_through_the_middle_of_the_body_and_are_small() -> None:
     assert bright[0].mean() < axial.made.ct.shape[0] / 2, "the front is at the top"
 
 
+def test_input_and_reconstruction_are_the_same_picture_where_nothing_is_masked() -> None:
+    ct = scan()
+    for row in take_slices(ct, AFFINE, made(ct, masked=False)).rows:
+        assert np.array_equal(row.given.ct, row.made.ct)
+
+
 def test_a_turned_scan_gives_the_same_sheet(tmp_path) -> None:
     pytest.importorskip("matplotlib")
     ct = scan()

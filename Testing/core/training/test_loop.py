@@ -18,6 +18,7 @@ from torch import nn
 from mambamim.errors import BadInputError
 from mambamim.training.loop import NonFiniteLossError
 from mambamim.training.resume import load_state
+from mambamim.training.run_lock import only_training
 
 PROGRAM = Path(__file__).parent / "helper_task.py"
 WITH_ALL = {"accumulate": 2, "average": 0.8}
@@ -162,6 +163,7 @@ def test_steps_may_grow_and_a_run_that_is_done_is_done(train, tmp_path):
     _, first = train(tmp_path, TinyTask(), steps=4, validate_every=4)
     again, second = train(tmp_path, TinyTask(), steps=4, validate_every=4)
     assert again.task.dataset.asked == []
+    assert [step for step, *_ in again.task.published] == [4], "under a new name, perhaps"
     assert (second.step, second.finished, second.loss) == (4, True, first.loss)
     assert math.isfinite(second.loss)
     assert (second.scores, second.seconds) == (first.scores, first.seconds)
@@ -170,6 +172,16 @@ def test_steps_may_grow_and_a_run_that_is_done_is_done(train, tmp_path):
     assert load_state(tmp_path).step == 6
     assert grown.step == 6
     assert steps(tmp_path) == [4, 5, 6]
+
+
+def test_a_run_folder_is_one_trainings_at_a_time(train, tmp_path):
+    with (
+        only_training(tmp_path),
+        pytest.raises(BadInputError, match=f"Another training is at work in {tmp_path.name}"),
+    ):
+        train(tmp_path, TinyTask(), steps=2)
+    assert not (tmp_path / "metrics.csv").exists()
+    assert train(tmp_path, TinyTask(), steps=2)[1].finished
 
 
 def test_a_loss_that_is_no_number_stops_the_run(train, tmp_path):

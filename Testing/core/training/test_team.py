@@ -1,5 +1,6 @@
 """Two processes learn what one does, and end together."""
 
+import csv
 import json
 import os
 import subprocess
@@ -42,6 +43,11 @@ def weights(folder, rank) -> dict[str, torch.Tensor]:
     return safetensors.torch.load_file(folder / f"rank{rank}.safetensors")
 
 
+def losses(table: Path) -> list[float]:
+    with table.open(newline="") as stream:
+        return [float(row["loss"]) for row in csv.DictReader(stream)]
+
+
 def told(folder) -> list[dict]:
     return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in (0, 1)]
 
@@ -60,6 +66,8 @@ def test_two_processes_learn_what_one_does(runs, train, tmp_path, name):
     for key, tensor in ours.items():
         assert torch.equal(first[key], second[key])
         torch.testing.assert_close(first[key], tensor, atol=1e-6, rtol=0)
+    one, two = (losses(run / "metrics.csv") for run in (tmp_path, runs / name))
+    assert two == pytest.approx(one, rel=1e-4), "the loss is that of the whole batch"
 
 
 def test_the_first_process_alone_writes_and_tells(runs):
