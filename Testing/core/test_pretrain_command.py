@@ -101,7 +101,7 @@ def test_from_scans_to_a_checkpoint(scans, kept_apart, tmp_path, capsys):
     assert "3 steps" in said
     there = {path.name for path in run.iterdir()}
     assert there == {"settings.yaml", "events.jsonl", "metrics.csv", "validation.csv", "state",
-                     "prepared", "mine.safetensors"}  # fmt: skip
+                     "prepared", "mine.safetensors", ".lock"}  # fmt: skip
     assert {path.name for path in (run / "state").iterdir()} == {
         "step-00000002.safetensors", "step-00000003.safetensors"}  # fmt: skip
     assert len((run / "metrics.csv").read_text().splitlines()) == 4

@@ -11,6 +11,7 @@ from mambamim.errors import BadInputError
 _AIR_LIKE = -200  # HU; MR has next to nothing below
 _AIR_SHARE = 0.05  # of the voxels; a body part fills no scan to the corners
 _NO_MR = -500  # a value that only HU reach
+_ALIKE = 0.8  # of neighbours, see `is_label_map`
 
 
 @dataclass(frozen=True)
@@ -101,3 +102,23 @@ def guess_modality(array: np.ndarray) -> str:
     if float(array.min()) <= _NO_MR:
         return "CT"
     return "CT" if np.count_nonzero(array < _AIR_LIKE) > _AIR_SHARE * array.size else "MR"
+
+
+def is_label_map(array: np.ndarray) -> bool:
+    """Whether the values are labels, not a scan's: whole numbers, the same from voxel to voxel.
+
+    In label maps more than nine of ten neighbours are alike, in scans of any kind hardly one is.
+
+    Args:
+        array: (D, H, W), as read.
+    """
+    if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
+        return False
+    background = array.min()
+    for axis in range(array.ndim):
+        one = array.take(range(array.shape[axis] - 1), axis)
+        two = array.take(range(1, array.shape[axis]), axis)
+        inside = (one != background) & (two != background)
+        if np.count_nonzero((one == two) & inside) <= _ALIKE * np.count_nonzero(inside):
+            return False
+    return True

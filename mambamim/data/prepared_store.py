@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from mambamim.data.crop_places import draw_places
-from mambamim.data.intensity import guess_modality, rule_for
+from mambamim.data.intensity import guess_modality, is_label_map, rule_for
 from mambamim.data.label_on_grid import read_label_on
 from mambamim.data.orientation import to_ras
 from mambamim.data.preparation_cost import Estimate, Spacing, estimate, readable_size, target_grid
@@ -150,6 +150,10 @@ class _Made:
 def _make(scan: ScanSource, spacing_mm: Spacing) -> _Made:
     key = scan.key  # of the files before they are read: what changes later is prepared again
     volume = read_volume(scan.image)
+    if scan.modality is None and is_label_map(volume.array):
+        raise BadInputError(
+            f"{scan.image.name} is a label map, no scan.", "Keep images and labels in two folders."
+        )
     array, affine = to_ras(volume.array, volume.affine)
     rule = rule_for(scan.modality or guess_modality(array))
     limits = rule.limits(array, scan.image.name)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from mambamim.data.intensity import IntensityRule, guess_modality, rule_for
+from mambamim.data.intensity import IntensityRule, guess_modality, is_label_map, rule_for
 from mambamim.errors import BadInputError
 
 RNG = np.random.default_rng(0)
@@ -66,3 +66,17 @@ def test_rules_are_json():
         assert IntensityRule(**json.loads(json.dumps(asdict(rule)))) == rule
     with pytest.raises(BadInputError, match="no modality PET"):
         rule_for("PET")
+
+
+def test_a_label_map_is_known_from_scans():
+    rng = np.random.default_rng(0)
+    labels = np.zeros((30, 30, 30), np.int16)
+    labels[4:14, 5:25, 6:20] = 3
+    labels[14:25, 5:25, 6:20] = 7
+    assert is_label_map(labels)
+    assert is_label_map(labels.astype(np.float32))
+    assert not is_label_map(rng.integers(-1000, 400, labels.shape).astype(np.int16))
+    assert not is_label_map(rng.integers(0, 6, labels.shape).astype(np.uint8)), "few values alone"
+    assert not is_label_map(labels + np.float32(0.5)), "labels are whole numbers"
+    stripes = np.broadcast_to(rng.integers(1, 400, (30, 1, 1)), labels.shape)
+    assert not is_label_map(stripes), "alike along two axes only"

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 import mambamim.data.prepared_store as module
 from mambamim.data.prepared_store import PreparedStore, prepare
-from mambamim.data.scan_lists import ScanSource
+from mambamim.data.scan_lists import ScanSource, find_scans
 from mambamim.errors import BadInputError, Cancelled, MissingDependencyError
 
 RNG = np.random.default_rng(0)
@@ -166,6 +166,16 @@ def test_scans_that_cannot_be_used_are_told_and_left_out(tmp_path, caplog):
         prepare([cut, constant], tmp_path / "store")
     with pytest.raises(BadInputError, match="None of the 0 scans"):
         prepare([], tmp_path / "store")
+
+
+def test_labels_beside_their_scans_are_not_learnt_from(tmp_path, caplog):
+    both = labelled(tmp_path / "scans")
+    store = prepare(find_scans([tmp_path / "scans"]), tmp_path / "store")
+    assert len(store.cases) == 1
+    assert "label.nii.gz is a label map" in caplog.text
+    assert store.skipped[0].startswith("label.nii.gz")
+    said = prepare([ScanSource(both.label, None, "MR")], tmp_path / "other")
+    assert said.cases[0].modality == "MR", "whoever says what it is, is believed"
 
 
 def test_nothing_about_a_patient_is_written(tmp_path):
