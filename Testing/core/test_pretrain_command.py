@@ -234,3 +234,11 @@ def test_events_are_json_lines(scans, tmp_path):
     assert pretrain(tmp_path / "run", "--data", scans, steps=1) == 0
     for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines():
         assert json.loads(line)["id"] == "pretrain"
+
+
+def test_a_start_may_be_a_name_of_the_catalogue(scans, tmp_path, monkeypatch, capsys):
+    assert pretrain(tmp_path / "first", "--data", scans, "--name", "mine") == 0
+    assert pretrain(tmp_path / "second", "--data", scans, "--start", "mine") == 2
+    assert "no model 'mine'" in capsys.readouterr().err
+    monkeypatch.setenv("MAMBAMIM_MODELS", str(tmp_path / "first"))
+    assert pretrain(tmp_path / "second", "--data", scans, "--start", "mine") == 0

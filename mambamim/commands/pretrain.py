@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
+from mambamim.catalogue import resolve_model
 from mambamim.commands.parser import command_parser
 from mambamim.commands.run_voice import run_voice
 from mambamim.errors import BadInputError, Cancelled
@@ -98,7 +99,13 @@ def _add_network(parser: ArgumentParser) -> None:
     add("--crops-per-scan", type=int, default=paper.crops_per_scan, help="in an epoch")
     add("--foreground", type=float, default=paper.foreground, help="share of crops in tissue")
     add("--zoom", type=float, default=paper.zoom, help="crops of 1 +- ZOOM times their size")
-    add("--start", type=str, default="", metavar="CHECKPOINT", help="an earlier pre-training")
+    add(
+        "--start",
+        type=str,
+        default=paper.start,
+        metavar="NAME",
+        help="an earlier pre-training to begin with: a name (`mambamim models`) or a checkpoint",
+    )
     add("--name", type=str, default=paper.name, help="of the checkpoint in RUN")
     add("--trained-on", nargs="+", type=str, default=[], help='"NAME (LICENCE)", for its header')
     add("--licence", type=str, default=paper.licence, help="of the weights, for its header")
@@ -139,7 +146,8 @@ def main(arguments: Sequence[str]) -> int:
     settings = PretrainSettings(
         spacing_mm=asked.spacing or None,
         trained_on=tuple(asked.trained_on),
-        **_picked(asked, PretrainSettings, {"spacing_mm", "trained_on"}),
+        start=str(resolve_model(asked.start)) if asked.start else "",
+        **_picked(asked, PretrainSettings, {"spacing_mm", "trained_on", "start"}),
     )
     free = {"lowest", "validate_every", "steps"}
     loop = LoopSettings(

@@ -41,7 +41,7 @@ def scans_at(place: Path) -> list[Path]:
         raise BadInputError(
             f"The folder {place.name} holds no scan.",
             f"Give a file ({', '.join(VOLUME_SUFFIXES)}), a folder of such files, or a DICOM"
-            " folder.",
+            " folder. Sub-folders are not looked into.",
         )
     return scans
 

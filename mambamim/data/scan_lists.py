@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from typing import Any
 from mambamim.data.scan_files import VOLUME_SUFFIXES, scans_at, volume_suffix
 from mambamim.errors import BadInputError
 
+_LOG = logging.getLogger(__name__)
 _LIST = "dataset.json"
 _CT_WORDS = re.compile(r"\b(CT|CTA|CBCT)\b")
 _MR_WORDS = re.compile(r"\b(MR|T1|T2|PD|FLAIR|DWI|ADC|SWI)")  # the start of a word: T1w, T2-star
@@ -110,7 +112,27 @@ def _sources(place: Path) -> Iterator[ScanSource]:
     if (place / "images").is_dir() and (place / "labels").is_dir():
         images = _inside(place / "images", "")
         return (ScanSource(path, _if_there(place / "labels" / path.name)) for path in images)
-    return (ScanSource(path) for path in scans_at(place))
+    scans = scans_at(place)
+    _tell_what_is_left_out(place, scans)
+    return (ScanSource(path) for path in scans)
+
+
+def _tell_what_is_left_out(folder: Path, scans: list[Path]) -> None:
+    """Sub-folders are not looked into, and a patient who is left out should not go unseen."""
+    passed = [
+        inside
+        for inside in folder.iterdir()
+        if inside.is_dir()
+        and inside not in scans
+        and scans != [folder]
+        and any(volume_suffix(path) for path in inside.iterdir())
+    ]
+    if passed:
+        _LOG.warning(
+            "%d sub-folders of %s hold volumes and are left out; name them too.",
+            len(passed),
+            folder.name,
+        )
 
 
 def _volume(path: Path) -> Path:

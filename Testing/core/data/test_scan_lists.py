@@ -140,3 +140,11 @@ def test_a_key_changes_with_the_files_and_tells_nothing(tmp_path):
     image.unlink()
     with pytest.raises(BadInputError, match="cannot be read"):
         _ = ScanSource(image).key
+
+
+def test_sub_folders_with_volumes_are_told_of(tmp_path, caplog):
+    for place in ("scans/a.nii.gz", "scans/patient/b.nii.gz", "scans/notes/c.txt"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).touch()
+    assert [scan.image.name for scan in find_scans([tmp_path / "scans"])] == ["a.nii.gz"]
+    assert "1 sub-folders of scans hold volumes and are left out" in caplog.text
