@@ -61,6 +61,8 @@ PAIRS = (
     ("learnable", "scratch"),
     ("toki", "learnable"),
     ("toki", "algorithm3"),
+    ("toki_bare", "learnable_bare"),
+    ("toki_bare", "scratch"),
 )
 LABELLED, SEEDS = (5, 10, 20, 40), (0, 1, 2)
 PRETRAINING = LoopSettings(
@@ -283,13 +285,7 @@ def table(results: Path) -> str:
         "| pair | labelled | difference | cases better | p (Wilcoxon) |",
         "|---|---|---|---|---|",
     ]
-    pairs = (
-        ("toki", "scratch"),
-        ("learnable", "scratch"),
-        ("toki", "learnable"),
-        ("toki", "algorithm3"),
-    )
-    for one, two in pairs:
+    for one, two in PAIRS:
         for labelled in LABELLED:
             if (one, labelled) in by_case and (two, labelled) in by_case:
                 gap = by_case[one, labelled] - by_case[two, labelled]

@@ -238,7 +238,7 @@ def test_events_are_json_lines(scans, tmp_path):
 
 def test_a_start_may_be_a_name_of_the_catalogue(scans, tmp_path, monkeypatch, capsys):
     assert pretrain(tmp_path / "first", "--data", scans, "--name", "mine") == 0
-    assert pretrain(tmp_path / "second", "--data", scans, "--start", "mine") == 2
+    assert pretrain(tmp_path / "second", "--data", scans, "--start-from", "mine") == 2
     assert "no model 'mine'" in capsys.readouterr().err
     monkeypatch.setenv("MAMBAMIM_MODELS", str(tmp_path / "first"))
-    assert pretrain(tmp_path / "second", "--data", scans, "--start", "mine") == 0
+    assert pretrain(tmp_path / "second", "--data", scans, "--start-from", "mine") == 0

@@ -43,7 +43,7 @@ def test_every_run_scored_every_test_case():
     names = {(run["start"], run["labelled"], run["seed"]) for run in tuned}
     assert names == {
         (start, labelled, seed)
-        for start in module.USUAL
+        for start in module.STARTS
         for labelled in module.LABELLED
         for seed in module.SEEDS
     }

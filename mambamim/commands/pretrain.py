@@ -100,9 +100,9 @@ def _add_network(parser: ArgumentParser) -> None:
     add("--foreground", type=float, default=paper.foreground, help="share of crops in tissue")
     add("--zoom", type=float, default=paper.zoom, help="crops of 1 +- ZOOM times their size")
     add(
-        "--start",
+        "--start-from",
         type=str,
-        default=paper.start,
+        default=paper.start_from,
         metavar="NAME",
         help="an earlier pre-training to begin with: a name (`mambamim models`) or a checkpoint",
     )
@@ -146,8 +146,8 @@ def main(arguments: Sequence[str]) -> int:
     settings = PretrainSettings(
         spacing_mm=asked.spacing or None,
         trained_on=tuple(asked.trained_on),
-        start=str(resolve_model(asked.start)) if asked.start else "",
-        **_picked(asked, PretrainSettings, {"spacing_mm", "trained_on", "start"}),
+        start_from=str(resolve_model(asked.start_from)) if asked.start_from else "",
+        **_picked(asked, PretrainSettings, {"spacing_mm", "trained_on", "start_from"}),
     )
     free = {"lowest", "validate_every", "steps"}
     loop = LoopSettings(

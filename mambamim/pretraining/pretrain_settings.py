@@ -31,7 +31,7 @@ class PretrainSettings:
         foreground: how likely a crop has its centre in tissue.
         zoom: crops show from 1 - zoom to 1 + zoom times their size; 0 in the paper, more where
             scans are few.
-        start: checkpoint of an earlier pre-training with the same network to go on from, "" for
+        start_from: checkpoint of an earlier pre-training with the same network to go on from, "" for
             fresh weights.
         name: of the checkpoint in the run folder.
         trained_on: for the checkpoint's header, "NAME (LICENCE)" of every data set.
@@ -54,7 +54,7 @@ class PretrainSettings:
     crops_per_scan: int = 4
     foreground: float = 0.67
     zoom: float = 0.0
-    start: str = ""
+    start_from: str = ""
     name: str = "pretrained"
     trained_on: tuple[str, ...] = ()
     licence: str = "unspecified"

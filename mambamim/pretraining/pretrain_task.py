@@ -23,7 +23,7 @@ from mambamim.pretraining.pretrain_settings import PretrainSettings
 _VALIDATION_CROPS = 32
 _VALIDATION_SEED = 7
 # What may differ between the calls of one run: it changes no weight.
-_NO_FACTS = ("start", "name", "trained_on", "licence", "epochs", "warmup_epochs")
+_NO_FACTS = ("start_from", "name", "trained_on", "licence", "epochs", "warmup_epochs")
 
 
 class PretrainTask:
@@ -60,8 +60,8 @@ class PretrainTask:
             target=settings.target,
             scan=settings.scan,
         )
-        if settings.start:
-            _start(mim, Path(settings.start))
+        if settings.start_from:
+            _start(mim, Path(settings.start_from))
         if not settings.skips:
             _freeze_ways_to_skips(mim)
         self.module: nn.Module = ReconstructionLoss(mim)

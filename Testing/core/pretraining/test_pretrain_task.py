@@ -159,13 +159,13 @@ def test_all_that_is_trained_gets_a_gradient(cases, network, skips):
 def test_it_may_begin_where_another_ended(cases, tmp_path):
     train(tmp_path, make(cases), steps=1)
     path = tmp_path / "mine.safetensors"
-    begun = make(cases, seed=3, start=str(path))
+    begun = make(cases, seed=3, start_from=str(path))
     wanted = load_checkpoint(path).model.state_dict()
     assert all(torch.equal(t, wanted[k]) for k, t in begun.module.mim.state_dict().items())
     with pytest.raises(CheckpointError, match="no pre-training of this network"):
-        make(cases, fill="learnable", start=str(path))
+        make(cases, fill="learnable", start_from=str(path))
     with pytest.raises(CheckpointError, match="absent"):
-        make(cases, start=str(tmp_path / "absent.safetensors"))
+        make(cases, start_from=str(tmp_path / "absent.safetensors"))
 
 
 @pytest.mark.parametrize(
