@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from scipy.stats import wilcoxon
 
+from mambamim.data.class_sets import ClassSets
 from mambamim.data.crops import CropDataset
 from mambamim.data.prepared_case import PreparedCase
 from mambamim.data.prepared_store import PreparedStore, prepare
@@ -37,7 +38,8 @@ from mambamim.pretraining.mambamim import MambaMIM
 from mambamim.pretraining.masked_crops import MaskedCrops, ReconstructionLoss
 from mambamim.pretraining.transfer import start_from
 from mambamim.training.loop import Outcome, TrainingLoop
-from mambamim.training.segmentation_task import JitteredCrops, SegmentationLoss, score_case
+from mambamim.training.segmentation_loss import SegmentationLoss
+from mambamim.training.segmentation_task import JitteredCrops, score_case
 from mambamim.training.settings import LoopSettings
 from mambamim.training.task import Silence
 from mambamim.training.team import Team
@@ -183,7 +185,7 @@ def fine_tune(out: Path, start: str, labelled: int, seed: int) -> None:
         start_from(network, mim)
     cases = load_cases(out, split["labelled"][str(seed)][:labelled])
     crops = CropDataset(cases, SIZE, seed, 1, flips=(), zoom=0.15, labelled=True)
-    task = Task(SegmentationLoss(network), JitteredCrops(crops), ("image", "label"))
+    task = Task(SegmentationLoss(network, ClassSets(CLASSES)), JitteredCrops(crops), ("image", "label"))
     run = out / "runs" / f"{start}-{labelled}-{seed}"
     outcome = _train(task, FINE_TUNING, seed, run)
     network.eval()

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mambamim.catalogue.folders import user_folder
 from mambamim.checkpoints import Checkpoint, load_checkpoint
+from mambamim.data.intensity import rule_for
 from mambamim.data.orientation import from_ras, to_ras
 from mambamim.errors import BadInputError, OutOfMemoryError
 from mambamim.inference import openvino_runtime
@@ -200,10 +201,15 @@ class Segmenter:
             box = intersect(box, roi_box(grid, affine_ras, roi, spacing))
         if box is None:
             return None
-        low, high = header.window_hu
+        low, high = self._limits(ras)
         image = ((volume[box] - low) / (high - low)).clamp_(0, 1)[None, None]
         count = count_windows(tuple(image.shape[2:]), header.patch_size, OVERLAP)
         return _Pass(grid, box, image, count)
+
+    def _limits(self, ras: np.ndarray) -> tuple[float, float]:
+        """What becomes 0 and 1, as in training: a CT's window is fixed, an MR's is its own."""
+        header = self.checkpoint.header
+        return rule_for("MR").limits(ras) if header.modality == "MR" else header.window_hu
 
     def _run(self, item: _Pass, report: Report, quality: str) -> np.ndarray:
         """One pass; a graphics card that is too small hands over to the CPU."""

@@ -19,6 +19,7 @@ from mambamim.errors import BadInputError, MambaMIMError
 from mambamim.training.batches import read_batches
 from mambamim.training.learner import Learner
 from mambamim.training.optimizer import rate_at
+from mambamim.training.patience import Patience
 from mambamim.training.records import Records
 from mambamim.training.resume import ResumeState, load_state, save_state
 from mambamim.training.run_lock import only_training
@@ -29,7 +30,7 @@ from mambamim.training.team import Team
 
 logger = logging.getLogger(__name__)
 # What a resumed run may have otherwise than before: it changes no weight of the steps done.
-_FREE = {"steps", "save_every", "validate_every", "log_every", "workers", "tensorboard"}
+_FREE = {"steps", "save_every", "validate_every", "log_every", "workers", "tensorboard", "patience"}
 
 
 class NonFiniteLossError(MambaMIMError):
@@ -44,7 +45,8 @@ class Outcome:
 
     Attributes:
         step: steps done, over all calls.
-        finished: False if it was stopped before the last step.
+        finished: False if it was stopped before the last step; a run whose patience is over has
+            finished.
         seconds: of training, over all calls.
         loss: of the last row of metrics.csv.
         scores: of the last validation.
@@ -86,6 +88,7 @@ class TrainingLoop:
         self.scores: dict[str, float] = {}
         self._pending: list[tuple[int, Tensor, Tensor]] = []
         self._mean = math.nan
+        self._patience = Patience(settings.patience)
         self._resume()
 
     def run(self) -> Outcome:
@@ -105,10 +108,10 @@ class TrainingLoop:
                 records = Records(self.run_folder, self.step, self.settings.tensorboard)
                 held.callback(records.close)
             held.enter_context(stop.signals())
-            if self.step >= self.settings.steps:
+            if self._is_over():
                 self._publish()  # it may be wanted under another name
             self._steps(stop, records)
-        finished = self.step >= self.settings.steps
+        finished = self._is_over()
         if self.team.leads:
             stop.taken()
         self.team.wait()
@@ -119,7 +122,7 @@ class TrainingLoop:
         batches = read_batches(self.task, settings, self.team, self.step)
         saved, clock, before = self.step, time.perf_counter(), self.seconds
         self.learner.module.train()
-        while self.step < settings.steps and not self.team.any(stop()):
+        while not self._is_over() and not self.team.any(stop()):
             loss, norm = self.learner.learn(batches, self.step)
             self._pending.append((self.step, loss, norm))
             self.step += 1
@@ -143,6 +146,9 @@ class TrainingLoop:
         if self.step > saved:
             self._save()
             self._publish()
+
+    def _is_over(self) -> bool:
+        return self.step >= self.settings.steps or self.team.any(self._patience.over)
 
     def _due(self, every: int) -> bool:
         """Whether it is time for what is done every few steps (0: never) and after the last one."""
@@ -184,6 +190,7 @@ class TrainingLoop:
             with torch.no_grad(), self.learner.precision():
                 self.scores = self.task.validate(module)
             module.train()
+            self._patience.see(self.scores)
             records.validated(self.step, self.scores)
             for name, value in self.scores.items():
                 self.voice.metric(self.step, name, value)
@@ -208,6 +215,7 @@ class TrainingLoop:
             "seconds": self.seconds,
             "loss": self._mean,
             "scores": self.scores,
+            "patience": self._patience.to_json(),
         }
 
     def _resume(self) -> None:
@@ -219,6 +227,7 @@ class TrainingLoop:
         self.step, self.seconds = state.step, float(state.facts["seconds"])
         self.scores = dict(state.facts["scores"])
         self._mean = float(state.facts.get("loss", math.nan))
+        self._patience.restore(state.facts.get("patience", [None, 0]))
         logger.info("resumed at step %d", self.step)
 
     def _compare(self, facts: dict[str, Any]) -> None:

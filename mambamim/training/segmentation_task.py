@@ -1,4 +1,4 @@
-"""Segmentation as a task of the training loop: labelled crops, Dice and cross-entropy."""
+"""Whole prepared scans segmented and scored, and crops with jittered intensities."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from monai.inferers import sliding_window_inference
-from monai.losses import DiceCELoss
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import Dataset
 
 from mambamim.data.crops import CropDataset
@@ -38,27 +37,6 @@ class JitteredCrops(Dataset[dict[str, Any]]):
         factor, offset = np.random.default_rng(seeds).uniform(-self.amount, self.amount, 2)
         crop["image"] = crop["image"] * (1 + factor) + offset
         return crop
-
-
-class SegmentationLoss(nn.Module):
-    """Dice + cross-entropy of a network over exclusive classes (the paper's fine-tuning loss).
-
-    Attributes:
-        network: (B, 1, D, H, W) -> logits.
-    """
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-        self._loss = DiceCELoss(
-            to_onehot_y=True, softmax=True, include_background=False, batch=True
-        )
-
-    def forward(self, image: Tensor, label: Tensor) -> Tensor:
-        """(B, 1, D, H, W) float and int64 -> scalar."""
-        logits = self.network(image)
-        with torch.autocast(logits.device.type, enabled=False):
-            return self._loss(logits.float(), label)
 
 
 @torch.no_grad()

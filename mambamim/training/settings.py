@@ -31,6 +31,7 @@ class LoopSettings:
         seed: of everything.
         save_every: steps between resume states.
         validate_every: steps between validations, 0 for none.
+        patience: validations without a better "dice" that end a run, 0 for none.
         log_every: steps between lines of metrics.csv.
         workers: processes that read samples, -1 for what suits the computer.
         tensorboard: whether to write RUN/tensorboard too.
@@ -49,6 +50,7 @@ class LoopSettings:
     seed: int = 0
     save_every: int = 500
     validate_every: int = 0
+    patience: int = 0
     log_every: int = 10
     workers: int = -1
     tensorboard: bool = False
@@ -57,7 +59,7 @@ class LoopSettings:
         for name in ("steps", "batch", "accumulate", "save_every", "log_every"):
             if getattr(self, name) < 1:
                 raise BadInputError(f"'{name}' must be at least 1, not {getattr(self, name)}.")
-        for name in ("warmup", "validate_every", "weight_decay", "clip", "seed"):
+        for name in ("warmup", "validate_every", "patience", "weight_decay", "clip", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise BadInputError(f"'{name}' must be 0 or more, not {getattr(self, name)}.")
         if not 0 < self.learning_rate < math.inf:

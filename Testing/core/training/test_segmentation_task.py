@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import nn
 
+from mambamim.data.class_sets import ClassSets
 from mambamim.data.crops import CropDataset
 from mambamim.data.prepared_case import PreparedCase
 from mambamim.data.prepared_store import prepare
 from mambamim.data.scan_lists import ScanSource
+from mambamim.training.segmentation_loss import SegmentationLoss
 from mambamim.training.segmentation_task import (
     JitteredCrops,
-    SegmentationLoss,
     score_case,
     segment_case,
 )
@@ -67,7 +68,7 @@ def test_the_loss_falls(case):
     torch.manual_seed(0)
     crops = JitteredCrops(CropDataset([case], 12, seed=0, labelled=True, foreground=1.0))
     network = nn.Sequential(nn.Conv3d(1, 12, 3, padding=1), nn.ReLU(), nn.Conv3d(12, 3, 1))
-    module = SegmentationLoss(network)
+    module = SegmentationLoss(network, ClassSets(3))
     optimizer = torch.optim.Adam(module.parameters(), 0.05)
     losses = []
     for step in range(150):

@@ -1,0 +1,1 @@
+"""Fine-tuning: labelled cases in, a network that finds what they show out."""

@@ -1,0 +1,157 @@
+"""Labelled crops made various: the paper's few changes, or the many that few cases need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from monai.transforms import (
+    Compose,
+    RandAdjustContrastd,
+    RandAffined,
+    RandGaussianNoised,
+    RandGaussianSmoothd,
+    RandScaleIntensityd,
+    RandShiftIntensityd,
+    RandSimulateLowResolutiond,
+)
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mambamim.data.class_sets import UNKNOWN, ClassSets
+from mambamim.data.crops import CropDataset
+from mambamim.errors import BadInputError
+
+_DRAWN = (4,)  # sets these changes apart from what else is drawn from seed and number
+_TURN = 0.26  # radians, 15 degrees
+
+
+class AugmentedCrops(Dataset[dict[str, Any]]):
+    """Labelled crops, each changed as its number says.
+
+    "paper" is Swin UNETR's: flips along each axis and quarter turns in the axial plane with
+    probability 0.2, intensities scaled and shifted by up to 0.1. "strong" turns by up to 15
+    degrees about each axis, mirrors left and right, and changes noise, sharpness, resolution,
+    brightness and gamma. Left and right are mirrored only where no class has a side, or where both
+    sides of a pair are classes: these are swapped then.
+
+    Args:
+        crops: labelled.
+        kind: "none", "paper" or "strong".
+        classes: names, values 1, 2, ...
+        sets: what label values mean.
+    """
+
+    def __init__(
+        self, crops: CropDataset, kind: str, classes: tuple[str, ...], sets: ClassSets
+    ) -> None:
+        self.crops, self.kind = crops, kind
+        self._mirrored = mirrored_values(classes, sets)
+        self._changes = _intensities(kind)
+        self._turns = RandAffined(
+            ("image", "label"),
+            prob=0.6,
+            rotate_range=(_TURN,) * 3,
+            mode=("bilinear", "nearest"),
+            padding_mode="zeros",
+            cache_grid=False,
+        )
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        """What `CropDataset` gives; depends on the seed and the number alone."""
+        crop = self.crops[number]
+        seeds = np.random.SeedSequence([self.crops.seed, number], spawn_key=_DRAWN)
+        rng = np.random.default_rng(seeds)
+        if self.kind == "none":
+            return crop
+        if self.kind == "paper":
+            crop = self._flipped(crop, [axis for axis in range(3) if rng.random() < 0.2])
+            if rng.random() < 0.2:
+                crop = _turned(crop, int(rng.integers(1, 4)))
+        else:
+            crop = self._flipped(crop, [0] if rng.random() < 0.5 else [])
+            crop = self._rotated(crop, int(rng.integers(2**31)))
+        self._changes.set_random_state(seed=int(rng.integers(2**31)))
+        crop["image"] = _plain(self._changes({"image": crop["image"]})["image"])
+        return crop
+
+    def _flipped(self, crop: dict[str, Any], axes: list[int]) -> dict[str, Any]:
+        if 0 in axes:
+            if self._mirrored is None:
+                axes.remove(0)
+            else:
+                crop["label"] = self._mirrored[crop["label"]]
+        for name in ("image", "label"):
+            crop[name] = crop[name].flip([1 + axis for axis in axes])
+        return crop
+
+    def _rotated(self, crop: dict[str, Any], seed: int) -> dict[str, Any]:
+        """What comes in from beyond the crop is zero in the image and unknown in the labels."""
+        self._turns.set_random_state(seed=seed)
+        given = {"image": crop["image"], "label": (UNKNOWN - crop["label"]).float()}
+        turned = self._turns(given)
+        crop["image"] = _plain(turned["image"])
+        crop["label"] = UNKNOWN - _plain(turned["label"]).round().long()
+        return crop
+
+
+def mirrored_values(classes: tuple[str, ...], sets: ClassSets) -> Tensor | None:
+    """(256,) int64: what each label value is in a mirror; None where a side has no partner."""
+    order = [0]
+    for name in classes:
+        other = _other_side(name)
+        if other is not None and other not in classes:
+            return None
+        order.append(1 + classes.index(other or name))
+    values = np.full(UNKNOWN + 1, UNKNOWN)
+    values[: len(order)] = order
+    for i, members in enumerate(sets.merged):
+        try:
+            values[sets.classes + i] = sets.value([order[c] for c in members])
+        except BadInputError:  # no case lacks labels of the other side alone
+            values[sets.classes + i] = UNKNOWN
+    return torch.from_numpy(values)
+
+
+def _other_side(name: str) -> str | None:
+    """The class of the other side, None for one without a side."""
+    parts = name.split("_")
+    swap = {"left": "right", "right": "left"}
+    if not swap.keys() & set(parts):
+        return None
+    return "_".join(swap.get(part, part) for part in parts)
+
+
+def _turned(crop: dict[str, Any], quarters: int) -> dict[str, Any]:
+    """Quarter turns in the axial plane; crops whose sides differ make half turns alone."""
+    square = crop["image"].shape[1] == crop["image"].shape[2]
+    for name in ("image", "label"):
+        crop[name] = torch.rot90(crop[name], quarters if square else 2, (1, 2))
+    return crop
+
+
+def _intensities(kind: str) -> Compose:
+    if kind == "paper":
+        return Compose(
+            [
+                RandScaleIntensityd("image", factors=0.1, prob=1.0),
+                RandShiftIntensityd("image", offsets=0.1, prob=1.0),
+            ]
+        )
+    return Compose(
+        [
+            RandGaussianNoised("image", prob=0.3, std=0.06),
+            RandGaussianSmoothd("image", (0.3, 1.0), (0.3, 1.0), (0.3, 1.0), prob=0.2),
+            RandSimulateLowResolutiond("image", prob=0.2, zoom_range=(0.5, 1.0)),
+            RandScaleIntensityd("image", factors=0.25, prob=0.5),
+            RandShiftIntensityd("image", offsets=0.1, prob=0.5),
+            RandAdjustContrastd("image", prob=0.3, gamma=(0.7, 1.5)),
+        ]
+    )
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """Without MONAI's notes on it."""
+    bare: Tensor = tensor.as_tensor() if hasattr(tensor, "as_tensor") else tensor
+    return bare.contiguous()

@@ -1,0 +1,134 @@
+"""Fine-tuning as a task of the training loop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import Dataset
+
+from mambamim.checkpoints import save_checkpoint
+from mambamim.data.class_sets import ClassSets
+from mambamim.data.crops import CropDataset
+from mambamim.finetuning.augmentation import AugmentedCrops
+from mambamim.finetuning.best_checkpoint import BestCheckpoint
+from mambamim.finetuning.finetune_settings import FinetuneSettings
+from mambamim.finetuning.labelled_case import LabelledCase
+from mambamim.finetuning.network import network_to_tune
+from mambamim.metrics import dice_per_label
+from mambamim.training.patience import WATCHED
+from mambamim.training.segmentation_loss import SegmentationLoss
+from mambamim.training.segmentation_task import segment_case
+
+# What may differ between the calls of one run: it changes no weight.
+_NO_FACTS = ("start_from", "name", "title", "trained_on", "licence")
+_ZOOM = {"none": 0.0, "paper": 0.0, "strong": 0.15}
+
+
+class FinetuneTask:
+    """Crops of labelled cases, and Dice + cross-entropy.
+
+    Args:
+        cases: to learn from.
+        validation: cases that are kept apart and segmented whole; their mean Dice is the score.
+        settings: of the network and its data.
+        sets: what label values mean.
+        seed: of weights and crops.
+    """
+
+    inputs: tuple[str, ...] = ("image", "label")
+
+    def __init__(
+        self,
+        cases: Sequence[LabelledCase],
+        validation: Sequence[LabelledCase],
+        settings: FinetuneSettings,
+        sets: ClassSets,
+        seed: int,
+    ) -> None:
+        torch.manual_seed(seed)
+        self.settings, self._cases, self._validation = settings, tuple(cases), tuple(validation)
+        network = network_to_tune(settings.network, settings.start_from, settings.classes)
+        self.module: nn.Module = SegmentationLoss(network, sets)
+        crops = CropDataset(
+            self._cases,  # type: ignore[arg-type]
+            settings.image_size,
+            seed,
+            settings.crops_per_scan,
+            settings.foreground,
+            flips=(),
+            zoom=_ZOOM[settings.augmentation],
+            labelled=True,
+        )
+        self.dataset: Dataset[dict[str, Any]] = AugmentedCrops(
+            crops, settings.augmentation, settings.classes, sets
+        )
+        chosen = {k: v for k, v in asdict(settings).items() if k not in _NO_FACTS}
+        self.facts: dict[str, Any] = {
+            **chosen,
+            "network": network.architecture,
+            "cases": sorted(case.key for case in cases),
+            "validation": sorted(case.key for case in validation),
+        }
+        self._best = BestCheckpoint(settings.name, WATCHED)
+
+    def validate(self, module: nn.Module) -> dict[str, float]:
+        """Mean Dice over classes and cases, "dice", and that of each class, "dice.NAME".
+
+        Of a case, the classes count that its label map shows.
+        """
+        assert isinstance(module, SegmentationLoss)
+        by_class: dict[int, list[float]] = {}
+        for case in self._validation:
+            for value, dice in _score(module.network, case, self.settings.image_size).items():
+                by_class.setdefault(value, []).append(dice)
+        means = {value: sum(dices) / len(dices) for value, dices in sorted(by_class.items())}
+        if not means:
+            return {}
+        self._best.scored()
+        named = {f"{WATCHED}.{self.settings.classes[v - 1]}": mean for v, mean in means.items()}
+        return {WATCHED: sum(means.values()) / len(means), **named}
+
+    def publish(self, module: nn.Module, run: Path, step: int, scores: dict[str, float]) -> None:
+        """Write the network as NAME-last, and as NAME where no earlier one was better."""
+        assert isinstance(module, SegmentationLoss)
+        settings = self.settings
+        modalities = Counter(case.case.modality for case in self._cases)
+        facts: dict[str, Any] = {
+            "data": list(settings.trained_on) or "not stated",
+            "cases": len(self._cases),
+            "validation_cases": len(self._validation),
+            "started_from": Path(settings.start_from).stem or "fresh weights",
+            "steps": step,
+            "scores": scores,
+        }
+        last = run / f"{settings.name}-last.safetensors"
+        save_checkpoint(
+            last,
+            module.network,
+            labels={1 + i: name for i, name in enumerate(settings.classes)},
+            weights_dtype="float16",
+            name=settings.name,
+            title=settings.title or f"{', '.join(settings.classes[:3])} and so on"[:80],
+            modality=modalities.most_common(1)[0][0],
+            spacing_mm=list(settings.spacing_mm),
+            patch_size=list(settings.image_size),
+            training=facts,
+            licence=settings.licence,
+        )
+        self._best.keep(last, run, scores)
+
+
+def _score(network: nn.Module, case: LabelledCase, size: Sequence[int]) -> dict[int, float]:
+    """Dice of every class that a case has, where its labels say what a voxel is."""
+    whole = tuple(slice(0, side) for side in case.shape)
+    truth = case.label((whole[0], whole[1], whole[2]))
+    known = truth < case.classes
+    found = segment_case(network, case, size)
+    return dice_per_label(np.where(known, found, 0), np.where(known, truth, 0))

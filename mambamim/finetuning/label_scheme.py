@@ -1,0 +1,145 @@
+"""Which class a value of a user's label maps is, and what a case does not have labels for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mambamim.data.class_sets import UNKNOWN, ClassSets
+from mambamim.errors import BadInputError
+
+_VALUES = 256
+_BACKGROUND = "background"
+
+
+@dataclass(frozen=True)
+class LabelScheme:
+    """From values in files to the classes that are learnt.
+
+    Attributes:
+        classes: names, values 1, 2, ... of the network.
+        values: value in the files -> class name; "background" drops it, "unknown" makes its voxels
+            count for nothing. Several values with one name are merged. A value that is not listed
+            is an error, so that nothing is dropped by mistake.
+        unlabelled: classes that no case has labels for where a case says so: file name of its
+            image -> names. There, background may be any of them.
+    """
+
+    classes: tuple[str, ...]
+    values: dict[int, str]
+    unlabelled: dict[str, tuple[str, ...]]
+
+    @property
+    def sets(self) -> ClassSets:
+        """What label values mean in training; one merged set per kind of partly labelled case."""
+        kinds = {self._open(names) for names in self.unlabelled.values()}
+        everything = tuple(range(len(self.classes) + 1))
+        kinds = {kind for kind in kinds if 1 < len(kind) < len(everything)}
+        return ClassSets(len(self.classes) + 1, tuple(sorted(kinds)))
+
+    def lookup(self, image: str, found: Sequence[int]) -> np.ndarray:
+        """The table from values of a case's label map to values for the loss.
+
+        Args:
+            image: file name of the case's image.
+            found: values above 0 that its label map holds.
+
+        Returns:
+            (256,) uint8.
+
+        Raises:
+            BadInputError: it holds a value that the scheme does not know, or one of a class that
+                it is said not to have labels for.
+        """
+        absent = self.unlabelled.get(image, ())
+        table = np.full(_VALUES, UNKNOWN, np.uint8)
+        table[0] = self.sets.value(self._open(absent))
+        for value, name in self.values.items():
+            if name == _BACKGROUND:
+                table[value] = table[0]
+            elif name != "unknown":
+                table[value] = 1 + self.classes.index(name)
+        for value in found:
+            if value not in self.values:
+                raise BadInputError(
+                    f"The label map of {image} holds the value {value}, of which nothing is said.",
+                    'Name its class, or "background" or "unknown", in the label map\'s names.',
+                )
+            if self.values[value] in absent:
+                raise BadInputError(
+                    f"The label map of {image} holds {self.values[value]}, which it is said not to"
+                    " have labels for.",
+                    "Take it off the list of what is not labelled there.",
+                )
+        return table
+
+    def _open(self, absent: Sequence[str]) -> tuple[int, ...]:
+        return tuple(sorted({0, *(1 + self.classes.index(name) for name in absent)}))
+
+
+def scheme_of(content: dict[str, Any], where: str) -> LabelScheme:
+    """A scheme from what a file says.
+
+    Args:
+        content: {"labels": {"1": "liver", "2": "spleen", "3": "background"}}, with "classes":
+            ["spleen", "liver"] to choose and order, and "unlabelled": {"case_1.nii.gz":
+            ["spleen"]} for cases that lack some. A Decathlon or nnU-Net `dataset.json` fits too:
+            there, "labels" may be turned around.
+        where: the file's name, for messages.
+
+    Raises:
+        BadInputError: it does not fit; says where.
+    """
+    labels = content.get("labels")
+    if not isinstance(labels, dict) or not labels:
+        raise BadInputError(
+            f"{where} does not say what the label values are.",
+            'It needs "labels": {"1": "liver", "2": "spleen"}.',
+        )
+    values: dict[int, str] = {}
+    for one, other in labels.items():
+        value, name = (one, other) if str(one).isdigit() else (other, one)
+        if not str(value).isdigit() or not isinstance(name, str) or int(value) >= _VALUES:
+            raise BadInputError(
+                f"{where}: {one!r}: {other!r} is no label value with its name.",
+                "Values are whole numbers from 0 to 255; overlapping regions are not supported.",
+            )
+        if int(value) > 0:
+            values[int(value)] = name
+    named = [name for _, name in sorted(values.items()) if name not in (_BACKGROUND, "unknown")]
+    classes = content.get("classes") or list(dict.fromkeys(named))
+    chosen = {v: n if n in (*classes, _BACKGROUND, "unknown") else _BACKGROUND
+              for v, n in values.items()}  # fmt: skip
+    unlabelled = {str(k): tuple(v) for k, v in (content.get("unlabelled") or {}).items()}
+    strange = [name for name in classes if name not in named]
+    strange += [n for names in unlabelled.values() for n in names if n not in classes]
+    if strange:
+        raise BadInputError(
+            f"{where} names the class {strange[0]!r}, which no label value has.",
+            f"It has {', '.join(dict.fromkeys(named))}.",
+        )
+    if not classes:
+        raise BadInputError(f"{where} names no class besides background.")
+    return LabelScheme(tuple(classes), chosen, unlabelled)
+
+
+def read_scheme(path: Path) -> LabelScheme:
+    """`scheme_of` a JSON file.
+
+    Raises:
+        BadInputError: it cannot be read or does not fit.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise BadInputError(f"{path.name} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise BadInputError(f"{path.name} is damaged: it is not JSON.") from error
+    if not isinstance(content, dict):
+        raise BadInputError(f"{path.name} is no list of labels.")
+    return scheme_of(content, path.name)
