@@ -22,6 +22,7 @@ VERBS = {
     "segment": "find organs in CT scans and write label maps",
     "reconstruct": "show what a pre-trained network makes of a masked scan",
     "pretrain": "pre-train a network on scans without labels",
+    "finetune": "train a network on labelled cases",
     "models": "list the models at hand, or show one",
     "convert": "turn the authors' .pth weights into a checkpoint",
     "doctor": "say what this computer has and what will be used",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -11,11 +11,40 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mambamim.data.prepared_case import Box, PreparedCase
+from mambamim.data.prepared_case import Box
 from mambamim.data.prepared_store import PreparedStore
 from mambamim.errors import BadInputError
 
 _ORDER = (1,)  # sets the order of scans apart from the crops: both are drawn from seed and number
+
+
+class CropSource(Protocol):
+    """What crops are taken of: a `PreparedCase`, or what stands in its place."""
+
+    @property
+    def key(self) -> str:
+        """What stands for the scan."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(D, H, W)."""
+
+    @property
+    def labels(self) -> dict[int, int] | None:
+        """Label above 0 -> voxels of it; None without labels."""
+
+    @property
+    def foreground(self) -> np.ndarray:
+        """Some voxels (n, 3) of the tissue."""
+
+    def image(self, box: Box) -> np.ndarray:
+        """The values in a box, float32 in 0..1."""
+
+    def label(self, box: Box) -> np.ndarray:
+        """The labels in a box, uint8."""
+
+    def label_places(self, value: int) -> np.ndarray:
+        """Some voxels (n, 3) with a label of `labels`."""
 
 
 class CropDataset(Dataset[dict[str, Any]]):
@@ -42,7 +71,7 @@ class CropDataset(Dataset[dict[str, Any]]):
 
     def __init__(
         self,
-        store_or_cases: PreparedStore | Sequence[PreparedCase],
+        store_or_cases: PreparedStore | Sequence[CropSource],
         size: int | Sequence[int],
         seed: int,
         crops_per_scan: int = 4,
@@ -53,7 +82,7 @@ class CropDataset(Dataset[dict[str, Any]]):
     ) -> None:
         if isinstance(store_or_cases, PreparedStore):
             store_or_cases = store_or_cases.cases
-        self.cases = tuple(store_or_cases)
+        self.cases: tuple[CropSource, ...] = tuple(store_or_cases)
         self.size = tuple(int(side) for side in np.broadcast_to(size, 3))
         self.seed = seed
         self.crops_per_scan = crops_per_scan
@@ -89,14 +118,14 @@ class CropDataset(Dataset[dict[str, Any]]):
             crop["label"] = label.long()
         return crop
 
-    def case_of(self, number: int) -> PreparedCase:
+    def case_of(self, number: int) -> CropSource:
         """The scan that crop `number` is of."""
         epoch, place = divmod(number, len(self.cases) * self.crops_per_scan)
         order = np.random.SeedSequence([self.seed, epoch], spawn_key=_ORDER)
         turns = np.random.default_rng(order).permutation(len(self.cases) * self.crops_per_scan)
         return self.cases[int(turns[place]) % len(self.cases)]
 
-    def _centre(self, case: PreparedCase, rng: np.random.Generator) -> np.ndarray:
+    def _centre(self, case: CropSource, rng: np.random.Generator) -> np.ndarray:
         """A voxel (3,): one that matters, or any."""
         if rng.random() < self.foreground:
             values = sorted(case.labels or ()) if self.labelled else []

@@ -89,8 +89,8 @@ class AugmentedCrops(Dataset[dict[str, Any]]):
     def _rotated(self, crop: dict[str, Any], seed: int) -> dict[str, Any]:
         """What comes in from beyond the crop is zero in the image and unknown in the labels."""
         self._turns.set_random_state(seed=seed)
-        given = {"image": crop["image"], "label": (UNKNOWN - crop["label"]).float()}
-        turned = self._turns(given)
+        label = (UNKNOWN - crop["label"]).float()
+        turned: Any = self._turns({"image": crop["image"], "label": label})
         crop["image"] = _plain(turned["image"])
         crop["label"] = UNKNOWN - _plain(turned["label"]).round().long()
         return crop

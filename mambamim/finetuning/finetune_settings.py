@@ -27,6 +27,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         "spacing": (1.5, 1.5, 1.5),
     },
 }  # fmt: skip
+# Of `build_model`, which imports torch.
+NETWORKS = (
+    "hymamba", "hymamba_cnn", "hymamba_paper", "hymamba_small", "vanilla_mamba",
+    "unetr", "swin_unetr", "mednext", "unet", "segresnet",
+)  # fmt: skip
 AUGMENTATIONS = ("none", "paper", "strong")
 
 

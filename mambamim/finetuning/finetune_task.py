@@ -57,7 +57,7 @@ class FinetuneTask:
         network = network_to_tune(settings.network, settings.start_from, settings.classes)
         self.module: nn.Module = SegmentationLoss(network, sets)
         crops = CropDataset(
-            self._cases,  # type: ignore[arg-type]
+            self._cases,
             settings.image_size,
             seed,
             settings.crops_per_scan,
@@ -99,7 +99,7 @@ class FinetuneTask:
         """Write the network as NAME-last, and as NAME where no earlier one was better."""
         assert isinstance(module, SegmentationLoss)
         settings = self.settings
-        modalities = Counter(case.case.modality for case in self._cases)
+        modality = Counter(case.case.modality for case in self._cases).most_common(1)[0][0]
         facts: dict[str, Any] = {
             "data": list(settings.trained_on) or "not stated",
             "cases": len(self._cases),
@@ -115,8 +115,8 @@ class FinetuneTask:
             labels={1 + i: name for i, name in enumerate(settings.classes)},
             weights_dtype="float16",
             name=settings.name,
-            title=settings.title or f"{', '.join(settings.classes[:3])} and so on"[:80],
-            modality=modalities.most_common(1)[0][0],
+            title=settings.title or f"{modality}: {', '.join(settings.classes)}",
+            modality=modality,
             spacing_mm=list(settings.spacing_mm),
             patch_size=list(settings.image_size),
             training=facts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +60,7 @@ def _take_over(network: nn.Module, source: Checkpoint, classes: tuple[str, ...])
 
 def _head(network: nn.Module) -> set[str]:
     """Names of the tensors whose shape the number of classes sets."""
-    architecture = dict(network.architecture)  # type: ignore[call-overload]
+    architecture: Any = network.architecture
     more = {**architecture, "num_classes": architecture["num_classes"] + 1}
     with torch.device("meta"):
         other = build_model(**more).state_dict()

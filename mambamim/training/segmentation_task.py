@@ -11,8 +11,7 @@ from monai.inferers import sliding_window_inference
 from torch import nn
 from torch.utils.data import Dataset
 
-from mambamim.data.crops import CropDataset
-from mambamim.data.prepared_case import PreparedCase
+from mambamim.data.crops import CropDataset, CropSource
 from mambamim.metrics import dice_per_label
 
 _JITTER = (3,)  # sets the intensities apart from what else is drawn from seed and number
@@ -40,7 +39,7 @@ class JitteredCrops(Dataset[dict[str, Any]]):
 
 
 @torch.no_grad()
-def segment_case(network: nn.Module, case: PreparedCase, size: Sequence[int]) -> np.ndarray:
+def segment_case(network: nn.Module, case: CropSource, size: Sequence[int]) -> np.ndarray:
     """Labels of a whole prepared scan by overlapping windows, (D, H, W) uint8.
 
     Args:
@@ -57,7 +56,7 @@ def segment_case(network: nn.Module, case: PreparedCase, size: Sequence[int]) ->
     return logits[0].argmax(0).to(torch.uint8).cpu().numpy()
 
 
-def score_case(network: nn.Module, case: PreparedCase, size: Sequence[int]) -> dict[int, float]:
+def score_case(network: nn.Module, case: CropSource, size: Sequence[int]) -> dict[int, float]:
     """Dice of every class that the scan's own labels have."""
     whole = tuple(slice(0, side) for side in case.shape)
     truth = case.label((whole[0], whole[1], whole[2]))

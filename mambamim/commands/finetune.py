@@ -1,0 +1,174 @@
+"""`mambamim finetune`: labelled cases in, a network that finds what they show out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from jsonargparse import ArgumentParser, Namespace
+
+from mambamim.catalogue import resolve_model
+from mambamim.checkpoint_header import read_header
+from mambamim.commands.parser import command_parser
+from mambamim.commands.training_arguments import (
+    HOW_IT_ENDS,
+    add_loop,
+    add_scans,
+    picked,
+    write_settings,
+)
+from mambamim.commands.training_run import train
+from mambamim.errors import BadInputError
+from mambamim.finetuning.finetune_settings import NETWORKS, PRESETS, FinetuneSettings
+from mambamim.finetuning.label_scheme import LabelScheme, read_scheme
+from mambamim.training.settings import LoopSettings
+
+if TYPE_CHECKING:
+    from mambamim.training.loop import TrainingLoop
+    from mambamim.training.task import Voice
+    from mambamim.training.team import Team
+
+_LIST = "dataset.json"
+
+
+def make_parser(preset: str = "paper") -> ArgumentParser:
+    """The arguments with their units, and a preset's values as defaults."""
+    parser = command_parser(
+        "finetune",
+        "Train a network on labelled cases, from a pre-training, another segmentation, or from "
+        "scratch. RUN/NAME.safetensors is the best by mean Dice on the cases kept apart, "
+        "RUN/NAME-last.safetensors the last. " + HOW_IT_ENDS % "finetune",
+    )
+    add_scans(
+        parser,
+        "labelled cases: a folder with images/ and labels/, a Decathlon dataset.json, or an "
+        "nnU-Net folder",
+        "cases that are kept apart, instead of a share of --data",
+    )
+    add, numbers = parser.add_argument, PRESETS[preset]
+    add(
+        "--preset",
+        type=Literal["paper", "standard", "quick"],
+        default=preset,
+        help="defaults of what follows: the paper's recipe, hours, or minutes",
+    )
+    add("--validation-share", type=float, default=0.2, help="of --data, kept apart; 0 for none")
+    add("--labels", type=str, metavar="FILE", help="JSON: what label values are [a dataset.json]")
+    add("--classes", nargs="+", type=str, default=[], help="instead: names of the values 1, 2, ...")
+    _add_network(parser, preset)
+    add("--steps", type=int, default=numbers["steps"], help="of the optimizer")
+    add("--warmup", type=int, default=numbers["warmup"], help="steps over which the rate climbs")
+    add("--patience", type=int, default=0, help="validations without a better one that end it")
+    own = {"batch", "learning_rate", "weight_decay", "average", "validate_every"}
+    add_loop(parser, LoopSettings(**{name: numbers[name] for name in own}))
+    return parser
+
+
+def _add_network(parser: ArgumentParser, preset: str) -> None:
+    """What is trained."""
+    add, usual, numbers = parser.add_argument, FinetuneSettings(("any",)), PRESETS[preset]
+    add("--network", type=Literal[NETWORKS], default=usual.network, help="without --start-from")
+    add(
+        "--start-from",
+        type=str,
+        default="",
+        metavar="NAME",
+        help="a pre-training or a segmentation: a name (`mambamim models`) or a checkpoint",
+    )
+    add("--image-size", nargs=3, type=int, default=list(usual.image_size), help="of crops, voxels")
+    add(
+        "--spacing",
+        nargs=3,
+        type=float,
+        metavar="MM",
+        help=f"voxel size to bring cases to [of --start-from, else {numbers['spacing']}]",
+    )
+    add("--crops-per-scan", type=int, default=usual.crops_per_scan, help="in a round")
+    add("--foreground", type=float, default=usual.foreground, help="share of crops at a label")
+    add(
+        "--augmentation",
+        type=Literal["none", "paper", "strong"],
+        default=numbers["augmentation"],
+        help="how crops are changed",
+    )
+    add("--name", type=str, default=usual.name, help="of the checkpoint in RUN")
+    add("--title", type=str, default="", help="a line about it, for its header")
+    add("--trained-on", nargs="+", type=str, default=[], help='"NAME (LICENCE)", for its header')
+    add("--licence", type=str, default=usual.licence, help="of the weights, for its header")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; returns the exit code."""
+    from mambamim.finetuning.finetune import FinetuneData, begin_finetuning
+
+    parser = make_parser(_preset_of(arguments))
+    asked = parser.parse_args(list(arguments))
+    run = Path(asked.out)
+    if not asked.data:
+        raise BadInputError("There are no cases to learn from.", "Name them with --data.")
+    scheme = _scheme(asked)
+    start = str(resolve_model(asked.start_from)) if asked.start_from else ""
+    asked.spacing = asked.spacing or _spacing(start, asked.preset)
+    settings = FinetuneSettings(
+        classes=scheme.classes,
+        start_from=start,
+        spacing_mm=_three(asked.spacing),
+        image_size=_three(asked.image_size),
+        trained_on=tuple(asked.trained_on),
+        **picked(asked, FinetuneSettings,
+                 {"classes", "start_from", "spacing_mm", "image_size", "trained_on"}),
+    )  # fmt: skip
+    loop = LoopSettings(**picked(asked, LoopSettings, {"lowest"}))
+    data = FinetuneData(
+        tuple(map(Path, asked.data)),
+        tuple(map(Path, asked.validation)),
+        asked.validation_share,
+        asked.modality,
+        Path(asked.prepared) if asked.prepared else run / "prepared",
+        scheme,
+    )
+
+    def begin(team: Team, voice: Voice) -> TrainingLoop:
+        return begin_finetuning(run, data, settings, loop, team, voice)
+
+    return train(
+        "finetune", run, asked.device, begin, settings.name,
+        lambda: write_settings(run, parser, asked),
+    )  # fmt: skip
+
+
+def _preset_of(arguments: Sequence[str]) -> str:
+    """The preset that is asked for; its values are the defaults of the other arguments."""
+    for one, two in zip(arguments, [*arguments[1:], ""], strict=True):
+        name = two if one == "--preset" else one.removeprefix("--preset=")
+        if one.startswith("--preset") and name in PRESETS:
+            return name
+    return "paper"
+
+
+def _scheme(asked: Namespace) -> LabelScheme:
+    """What label values are: named here, in a file, or in the data set's own list."""
+    if asked.classes:
+        names = dict(enumerate(asked.classes, start=1))
+        return LabelScheme(tuple(asked.classes), names, {})
+    if asked.labels:
+        return read_scheme(Path(asked.labels))
+    for place in map(Path, asked.data):
+        path = place / _LIST if place.is_dir() else place
+        if path.suffix.lower() == ".json" and path.is_file():
+            return read_scheme(path)
+    raise BadInputError(
+        "Nothing says what the label values are.",
+        "Name them: --classes liver spleen for the values 1 and 2, or --labels FILE.json.",
+    )
+
+
+def _spacing(start: str, preset: str) -> list[float]:
+    """Of the network that is begun with: its filters know structures at that size."""
+    return list(read_header(start).spacing_mm if start else PRESETS[preset]["spacing"])
+
+
+def _three(values: Sequence[Any]) -> tuple[Any, Any, Any]:
+    one, two, three = values
+    return one, two, three
