@@ -21,6 +21,7 @@ from mambamim.memory import keep_large_buffers
 VERBS = {
     "segment": "find organs in CT scans and write label maps",
     "reconstruct": "show what a pre-trained network makes of a masked scan",
+    "evaluate": "score label maps, or a model, against manual labels",
     "pretrain": "pre-train a network on scans without labels",
     "finetune": "train a network on labelled cases",
     "models": "list the models at hand, or show one",

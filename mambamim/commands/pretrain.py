@@ -113,7 +113,7 @@ def main(arguments: Sequence[str]) -> int:
         start_from=str(resolve_model(asked.start_from)) if asked.start_from else "",
         **picked(asked, PretrainSettings, {"spacing_mm", "trained_on", "start_from"}),
     )
-    free = {"lowest", "validate_every", "steps"}
+    free = {"lowest", "validate_every", "steps", "patience"}
     loop = LoopSettings(
         steps=asked.steps or 1,
         validate_every=asked.validate_every if asked.validation or not asked.data else 0,

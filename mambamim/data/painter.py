@@ -17,7 +17,7 @@ GAS_HU = -970.0
 _BONES = (Tissue.BONE, Tissue.VERTEBRAE)
 _KIDNEYS = (Tissue.KIDNEY_RIGHT, Tissue.KIDNEY_LEFT)
 # What a hollow organ holds: shares of collapsed, fluid, contrast, food or stool; share with gas.
-_CONTENT: dict[Tissue, tuple[tuple[float, float, float, float], float]] = {
+CONTENT: dict[Tissue, tuple[tuple[float, float, float, float], float]] = {
     Tissue.STOMACH: ((0.1, 0.4, 0.2, 0.3), 0.6),
     Tissue.DUODENUM: ((0.5, 0.3, 0.15, 0.05), 0.2),
     Tissue.SMALL_BOWEL: ((0.35, 0.4, 0.2, 0.05), 0.25),
@@ -66,7 +66,7 @@ class _Painter:
         self.liver_vessels()
         self.lesions()
         self.bones()
-        for organ in _CONTENT:
+        for organ in CONTENT:
             self.hollow(organ)
         self.bladder()
         return self.hu
@@ -196,7 +196,7 @@ class _Painter:
         """A wall, what is in it, and gas above a level in front: the patient lies on the back."""
         mask = self.tissues == organ
         lumen = self.inside(mask, 2.0)
-        shares, gas = _CONTENT[organ]
+        shares, gas = CONTENT[organ]
         weights = torch.tensor(shares, device=self.generator.device)
         kind = int(torch.multinomial(weights, 1, generator=self.generator))
         wall = self.table[Tissue.STOMACH]

@@ -63,6 +63,20 @@ _FIXED: dict[Tissue, tuple[float, float]] = {  # phases do not matter
 }
 
 
+def _tables() -> tuple[Tensor, Tensor]:
+    """Mean and deviation, (2, tissues, phases) HU, and whose spread each tissue shares."""
+    hu = torch.zeros(2, max(Tissue) + 1, len(Phase))
+    row = torch.arange(max(Tissue) + 1)
+    for tissue in Tissue:
+        row[tissue] = _SAME.get(tissue, tissue)
+        known = _TABLE.get(_SAME.get(tissue, tissue))
+        hu[:, tissue] = torch.tensor(known or [_FIXED[tissue]] * len(Phase)).T
+    return hu, row
+
+
+_HU, _ROW = _tables()
+
+
 def draw_phase(generator: torch.Generator, phase: Phase | None = None) -> tuple[Phase, Tensor]:
     """One person's brightness.
 
@@ -77,15 +91,10 @@ def draw_phase(generator: torch.Generator, phase: Phase | None = None) -> tuple[
     if phase is None:
         shares = torch.tensor(_SHARE, device=device)
         phase = list(Phase)[int(torch.multinomial(shares, 1, generator=generator))]
-    column = list(Phase).index(phase)
-    hu = torch.zeros(max(Tissue) + 1, device=device)
+    mean, deviation = _HU[:, :, list(Phase).index(phase)].to(device)
     spread = torch.randn(max(Tissue) + 1, generator=generator, device=device).clamp(-2, 2)
-    for tissue in Tissue:
-        row = _TABLE.get(_SAME.get(tissue, tissue))
-        mean, deviation = row[column] if row else _FIXED[tissue]
-        # Tissues that share a row share most of their spread: both kidneys are equally bright.
-        own = 0.85 * spread[_SAME.get(tissue, tissue)] + 0.15 * spread[tissue]
-        hu[tissue] = mean + deviation * own
+    # Tissues that share a row share most of their spread: both kidneys are equally bright.
+    hu = mean + deviation * (0.85 * spread[_ROW.to(device)] + 0.15 * spread)
     fatty = torch.rand(2, generator=generator, device=device)
     hu[Tissue.LIVER] -= (fatty[0] < 0.15) * (15 + 35 * fatty[1])
     return phase, hu

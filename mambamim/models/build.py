@@ -12,6 +12,13 @@ from mambamim.models.decoders import MedNeXtDecoder, SmallDecoder, UnetrDecoder
 from mambamim.models.hymamba import HyMamba, HyMambaEncoder
 from mambamim.models.hymamba_small import SmallEncoder
 from mambamim.models.mamba import MambaStage
+from mambamim.models.rivals import (
+    build_mednext,
+    build_segresnet,
+    build_swin_unetr,
+    build_unet,
+    build_unetr,
+)
 from mambamim.models.vanilla_mamba import PatchEmbedding, VanillaDecoder, VanillaMamba
 
 Architecture = dict[str, Any]
@@ -42,6 +49,18 @@ _VANILLA: Architecture = {
     "layers": 12,
     "taps": [3, 6, 9],
     "channels": [16, 32, 64, 128],
+}
+
+# The rivals, as large as their papers have them for windows of 96^3.
+_UNETR: Architecture = {"image_size": 96, "features": 16, "width": 768, "mlp": 3072, "heads": 12}
+_SWIN_UNETR: Architecture = {"width": 48, "depths": [2, 2, 2, 2], "heads": [3, 6, 12, 24]}
+_UNET: Architecture = {"channels": [32, 64, 128, 256, 320]}  # nnU-Net stops halving 96 at 6
+_SEGRESNET: Architecture = {"width": 32, "depths": [1, 2, 2, 4], "decoder_depths": [1, 1, 1]}
+_MEDNEXT: Architecture = {  # MedNeXt-B
+    "width": 32,
+    "depths": [2, 2, 2, 2, 2, 2, 2, 2, 2],
+    "expansions": [2, 3, 4, 4, 4, 4, 4, 3, 2],
+    "kernel": 3,
 }
 
 
@@ -92,11 +111,23 @@ _NETWORKS: dict[str, tuple[Architecture, Callable[[Architecture], nn.Module]]] =
     "hymamba_small": (_SMALL, _hymamba_small),
     "vanilla_mamba": (_VANILLA, _vanilla_mamba),
 }
+_RIVALS: dict[str, tuple[Architecture, Callable[[Architecture], nn.Module]]] = {
+    "unetr": (_UNETR, build_unetr),
+    "swin_unetr": (_SWIN_UNETR, build_swin_unetr),
+    "unet": (_UNET, build_unet),
+    "segresnet": (_SEGRESNET, build_segresnet),
+    "mednext": (_MEDNEXT, build_mednext),
+}
 
 
 def model_names() -> list[str]:
-    """The names `build_model` knows."""
+    """The networks with an encoder that can be pre-trained; `build_model` knows them."""
     return list(_NETWORKS)
+
+
+def rival_names() -> list[str]:
+    """The networks to compare with, which `build_model` knows as well."""
+    return list(_RIVALS)
 
 
 def build_model(
@@ -105,22 +136,27 @@ def build_model(
     """Build a network with fresh weights.
 
     Args:
-        name: one of `model_names()`.
+        name: one of `model_names()` or `rival_names()`.
         in_channels: channels of the volume, 1 for CT.
         num_classes: channels of the logits, background included.
         scan: order in which tokens enter the Mamba stage: "raster", "zigzag", "hilbert", "shuffle".
+            A network without one does not heed it.
         numbers: any of the network's numbers (widths, depths, ...) to set otherwise.
 
     Returns:
         A module: (B, in_channels, D, H, W) -> logits (B, num_classes, D, H, W), sides multiples of
-        16. Its `.architecture` is JSON-able, and `build_model(**architecture)` builds its like.
+        16; swin_unetr needs multiples of 32, and unetr sides of `image_size`, 96 unless set.
+        Its `.architecture` is JSON-able, and `build_model(**architecture)` builds its like.
 
     Raises:
-        BadInputError: no such name, number or scan order, or a count below 1.
+        BadInputError: no such name, number or scan order, a count below 1, or a rival's numbers
+            that do not fit each other.
+        MissingDependencyError: the MONAI that is installed is too old for "mednext".
     """
-    if name not in _NETWORKS:
-        raise BadInputError(f"There is no network {name!r}.", f"Choose of {', '.join(_NETWORKS)}.")
-    preset, build = _NETWORKS[name]
+    known = {**_NETWORKS, **_RIVALS}
+    if name not in known:
+        raise BadInputError(f"There is no network {name!r}.", f"Choose of {', '.join(known)}.")
+    preset, build = known[name]
     if unknown := set(numbers) - set(preset):
         raise BadInputError(
             f"{name} has no number {sorted(unknown)[0]!r}.", f"It has {', '.join(preset)}."
