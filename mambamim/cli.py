@@ -24,6 +24,7 @@ VERBS = {
     "evaluate": "score label maps, or a model, against manual labels",
     "pretrain": "pre-train a network on scans without labels",
     "finetune": "train a network on labelled cases",
+    "benchmark-networks": "train several networks on the same cases and compare them",
     "models": "list the models at hand, or show one",
     "convert": "turn the authors' .pth weights into a checkpoint",
     "doctor": "say what this computer has and what will be used",
@@ -71,7 +72,7 @@ def entry() -> None:
 
 def _run(verb: str, arguments: list[str], debug: bool) -> int:
     try:
-        command = importlib.import_module(f"mambamim.commands.{verb}")
+        command = importlib.import_module(f"mambamim.commands.{verb.replace('-', '_')}")
         return int(command.main(arguments))
     except SystemExit as error:  # the argument parser's: 0 after --help, 2 for a usage error
         return error.code if isinstance(error.code, int) else 2

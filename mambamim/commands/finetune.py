@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,10 +24,11 @@ from mambamim.commands.training_arguments import (
 from mambamim.commands.training_run import train
 from mambamim.errors import BadInputError
 from mambamim.finetuning.finetune_settings import NETWORKS, PRESETS, FinetuneSettings
-from mambamim.finetuning.label_scheme import LabelScheme, read_scheme
+from mambamim.finetuning.label_scheme import LabelScheme, read_scheme, scheme_of
 from mambamim.training.settings import LoopSettings
 
 if TYPE_CHECKING:
+    from mambamim.finetuning.finetune import FinetuneData
     from mambamim.training.loop import TrainingLoop
     from mambamim.training.task import Voice
     from mambamim.training.team import Team
@@ -32,13 +36,13 @@ if TYPE_CHECKING:
 _LIST = "dataset.json"
 
 
-def make_parser(preset: str = "paper") -> ArgumentParser:
+def make_parser(preset: str = "paper", verb: str = "finetune") -> ArgumentParser:
     """The arguments with their units, and a preset's values as defaults."""
     parser = command_parser(
-        "finetune",
+        verb,
         "Train a network on labelled cases, from a pre-training, another segmentation, or from "
         "scratch. RUN/NAME.safetensors is the best by mean Dice on the cases kept apart, "
-        "RUN/NAME-last.safetensors the last. " + HOW_IT_ENDS % "finetune",
+        "RUN/NAME-last.safetensors the last. " + HOW_IT_ENDS % verb,
     )
     add_scans(
         parser,
@@ -54,6 +58,13 @@ def make_parser(preset: str = "paper") -> ArgumentParser:
         help="defaults of what follows: the paper's recipe, hours, or minutes",
     )
     add("--validation-share", type=float, default=0.2, help="of --data, kept apart; 0 for none")
+    add(
+        "--folds",
+        type=int,
+        default=0,
+        help="cross-validation: so many trainings, each with another part of --data kept apart, in "
+        "RUN/fold-1, ...; RUN/folds.json tells how the best and the last weights of each did",
+    )
     add("--labels", type=str, metavar="FILE", help="JSON: what label values are [a dataset.json]")
     add("--classes", nargs="+", type=str, default=[], help="instead: names of the values 1, 2, ...")
     _add_network(parser, preset)
@@ -100,26 +111,59 @@ def _add_network(parser: ArgumentParser, preset: str) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
-    from mambamim.finetuning.finetune import FinetuneData, begin_finetuning
-
-    parser = make_parser(_preset_of(arguments))
+    parser = make_parser(preset_of(arguments))
     asked = parser.parse_args(list(arguments))
     run = Path(asked.out)
+    plan = plan_of(asked, run)
+
+    def accepted() -> None:
+        write_settings(run, parser, asked)
+
+    if asked.folds == 0:
+        return tune(plan, run, accepted)
+    from mambamim.finetuning.folds import check_folds, write_fold_scores
+
+    check_folds(asked.folds, plan.data)
+    for fold in range(asked.folds):
+        data = dataclasses.replace(plan.data, fold=fold, folds=asked.folds)
+        tune(dataclasses.replace(plan, data=data), run / f"fold-{fold + 1}", accepted)
+    if os.environ.get("RANK", "0") == "0":
+        print(write_fold_scores(run, asked.folds))
+    return 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a fine-tuning is told."""
+
+    data: FinetuneData
+    settings: FinetuneSettings
+    loop: LoopSettings
+    device: str
+
+
+def plan_of(asked: Namespace, run: Path) -> Plan:
+    """What the arguments say.
+
+    Raises:
+        BadInputError: they do not fit together.
+    """
+    from mambamim.finetuning.finetune import FinetuneData
+
     if not asked.data:
         raise BadInputError("There are no cases to learn from.", "Name them with --data.")
     scheme = _scheme(asked)
     start = str(resolve_model(asked.start_from)) if asked.start_from else ""
     asked.spacing = asked.spacing or _spacing(start, asked.preset)
+    own = {"classes", "start_from", "spacing_mm", "image_size", "trained_on"}
     settings = FinetuneSettings(
         classes=scheme.classes,
         start_from=start,
         spacing_mm=_three(asked.spacing),
         image_size=_three(asked.image_size),
         trained_on=tuple(asked.trained_on),
-        **picked(asked, FinetuneSettings,
-                 {"classes", "start_from", "spacing_mm", "image_size", "trained_on"}),
-    )  # fmt: skip
-    loop = LoopSettings(**picked(asked, LoopSettings, {"lowest"}))
+        **picked(asked, FinetuneSettings, own),
+    )
     data = FinetuneData(
         tuple(map(Path, asked.data)),
         tuple(map(Path, asked.validation)),
@@ -128,36 +172,49 @@ def main(arguments: Sequence[str]) -> int:
         Path(asked.prepared) if asked.prepared else run / "prepared",
         scheme,
     )
+    return Plan(
+        data, settings, LoopSettings(**picked(asked, LoopSettings, {"lowest"})), asked.device
+    )
+
+
+def tune(plan: Plan, run: Path, accepted: Callable[[], None]) -> int:
+    """One fine-tuning in its run folder; returns the exit code."""
+    from mambamim.finetuning.finetune import begin_finetuning
 
     def begin(team: Team, voice: Voice) -> TrainingLoop:
-        return begin_finetuning(run, data, settings, loop, team, voice)
+        return begin_finetuning(run, plan.data, plan.settings, plan.loop, team, voice)
 
-    return train(
-        "finetune", run, asked.device, begin, settings.name,
-        lambda: write_settings(run, parser, asked),
-    )  # fmt: skip
+    return train("finetune", run, plan.device, begin, plan.settings.name, accepted)
 
 
-def _preset_of(arguments: Sequence[str]) -> str:
+def preset_of(arguments: Sequence[str]) -> str:
     """The preset that is asked for; its values are the defaults of the other arguments."""
+    asked = "paper"
     for one, two in zip(arguments, [*arguments[1:], ""], strict=True):
         name = two if one == "--preset" else one.removeprefix("--preset=")
         if one.startswith("--preset") and name in PRESETS:
-            return name
-    return "paper"
+            asked = name  # the last one counts, as for every argument
+    return asked
 
 
 def _scheme(asked: Namespace) -> LabelScheme:
     """What label values are: named here, in a file, or in the data set's own list."""
     if asked.classes:
-        names = dict(enumerate(asked.classes, start=1))
-        return LabelScheme(tuple(asked.classes), names, {})
+        names = {str(value): name for value, name in enumerate(asked.classes, start=1)}
+        return scheme_of({"labels": names}, "--classes")
     if asked.labels:
         return read_scheme(Path(asked.labels))
-    for place in map(Path, asked.data):
-        path = place / _LIST if place.is_dir() else place
-        if path.suffix.lower() == ".json" and path.is_file():
-            return read_scheme(path)
+    paths = [place / _LIST if place.is_dir() else place for place in map(Path, asked.data)]
+    lists = [p for p in paths if p.suffix.lower() == ".json" and p.is_file()]
+    schemes = [read_scheme(path) for path in lists]
+    if any(scheme.values != schemes[0].values for scheme in schemes):
+        raise BadInputError(
+            f"The {len(lists)} files {_LIST} say different things of the label values.",
+            "Bring the label maps to the same values, or train on one data set.",
+        )
+    if schemes:
+        unlabelled = {k: v for scheme in schemes for k, v in scheme.unlabelled.items()}
+        return dataclasses.replace(schemes[0], unlabelled=unlabelled)
     raise BadInputError(
         "Nothing says what the label values are.",
         "Name them: --classes liver spleen for the values 1 and 2, or --labels FILE.json.",

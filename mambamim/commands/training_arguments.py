@@ -59,7 +59,8 @@ def add_loop(parser: ArgumentParser, loop: LoopSettings) -> None:
     add("--average", type=float, default=loop.average, help="decay of averaged weights, 0 for none")
     add("--seed", type=int, default=loop.seed, help="of weights, crops and masks")
     add("--save-every", type=int, default=loop.save_every, help="steps")
-    add("--validate-every", type=int, default=loop.save_every, help="steps, with --validation")
+    usual = loop.validate_every or loop.save_every
+    add("--validate-every", type=int, default=usual, help="steps, where cases are kept apart")
     add("--log-every", type=int, default=loop.log_every, help="steps a row of metrics.csv")
     add("--workers", type=int, default=loop.workers, help="that read crops; -1 chooses")
     add("--tensorboard", action="store_true", help="write RUN/tensorboard too")

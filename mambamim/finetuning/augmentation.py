@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,13 @@ from mambamim.errors import BadInputError
 
 _DRAWN = (4,)  # sets these changes apart from what else is drawn from seed and number
 _TURN = 0.26  # radians, 15 degrees
+_PAIRS = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("l", "r"), ("L", "R"))
+_SWAPPED = {**dict(_PAIRS), **{right: left for left, right in _PAIRS}}
+# A word by itself, as in kidney_left, "left kidney", LeftKidney and Kidney-L; not as in bright.
+_SIDE = re.compile(
+    "(?<![A-Za-z])(left|right|Left|Right|LEFT|RIGHT)(?![a-z])|(?<=[a-z])(Left|Right)(?![a-z])"
+    "|(?<![A-Za-z0-9])[lrLR](?![A-Za-z0-9])"
+)
 
 
 class AugmentedCrops(Dataset[dict[str, Any]]):
@@ -116,11 +124,8 @@ def mirrored_values(classes: tuple[str, ...], sets: ClassSets) -> Tensor | None:
 
 def _other_side(name: str) -> str | None:
     """The class of the other side, None for one without a side."""
-    parts = name.split("_")
-    swap = {"left": "right", "right": "left"}
-    if not swap.keys() & set(parts):
-        return None
-    return "_".join(swap.get(part, part) for part in parts)
+    other = _SIDE.sub(lambda found: _SWAPPED[found[0]], name)
+    return None if other == name else other
 
 
 def _turned(crop: dict[str, Any], quarters: int) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class FinetuneData:
         modality: "auto", "CT" or "MR", for scans that do not say it.
         prepared: folder that prepared cases go to, and are taken from by later runs.
         scheme: what label values mean.
+        fold: of a cross-validation, from 0: which part of `data` is kept apart.
+        folds: parts of a cross-validation, 0 for none.
     """
 
     data: tuple[Path, ...]
@@ -41,6 +43,8 @@ class FinetuneData:
     modality: str
     prepared: Path
     scheme: LabelScheme
+    fold: int = 0
+    folds: int = 0
 
 
 def begin_finetuning(
@@ -93,22 +97,36 @@ def split_sources(data: FinetuneData, seed: int) -> tuple[list[ScanSource], list
                 "Name other cases for the validation.",
             )
         return learning, kept_apart
+    order = np.random.default_rng(seed).permutation(len(learning))
+    apart = set(_apart(data, order))
+    return (
+        [source for i, source in enumerate(learning) if i not in apart],
+        [source for i, source in enumerate(learning) if i in apart],
+    )
+
+
+def _apart(data: FinetuneData, order: np.ndarray) -> list[int]:
+    """Which of the labelled cases, by their place in the list, are kept apart."""
+    if data.folds:
+        if len(order) < data.folds:
+            raise BadInputError(
+                f"{len(order)} labelled cases cannot be split into {data.folds} parts.",
+                "Name more cases, or take fewer --folds.",
+            )
+        part: list[int] = np.array_split(order, data.folds)[data.fold].tolist()
+        return part
     if not 0 <= data.share < 1:
         raise BadInputError(f"A share of {data.share} cannot be kept apart.", "Take 0 to 1.")
     if data.share == 0:
-        return learning, []
-    if len(learning) < 2:
+        return []
+    if len(order) < 2:
         raise BadInputError(
             "There is one labelled case: none can be kept apart to see how well it goes.",
             "Name more cases, others with --validation, or take --validation-share 0.",
         )
-    order = np.random.default_rng(seed).permutation(len(learning))
-    count = min(len(learning) - 1, max(1, round(data.share * len(learning))))
-    apart = set(order[:count].tolist())
-    return (
-        [s for i, s in enumerate(learning) if i not in apart],
-        [s for i, s in enumerate(learning) if i in apart],
-    )
+    count = min(len(order) - 1, max(1, round(data.share * len(order))))
+    taken: list[int] = order[:count].tolist()
+    return taken
 
 
 def _labelled(places: Sequence[Path], modality: str) -> list[ScanSource]:
@@ -133,7 +151,7 @@ def _cases(
     """Prepared cases; the leading process prepares them, the others find them."""
     if not team.leads:
         team.wait()
-        prepared = prepare(sources, data.prepared, settings.spacing_mm).cases
+        store = prepare(sources, data.prepared, settings.spacing_mm)
     else:
         voice.log("info", f"cases: {estimate(sources, settings.spacing_mm).describe()}")
         try:
@@ -141,17 +159,17 @@ def _cases(
                 sources, data.prepared, settings.spacing_mm,
                 lambda _, message: voice.progress(0.0, message), voice.cancelled,
             )  # fmt: skip
-            if store.skipped:
-                raise BadInputError(
-                    f"{len(store.skipped)} of {len(sources)} cases cannot be used; the first one, "
-                    f"{store.skipped[0]}",
-                    "Mend it or leave it out.",
-                )
         finally:
             team.wait()
-        prepared = store.cases
+    if store.skipped:
+        raise BadInputError(
+            f"{len(store.skipped)} of {len(sources)} cases cannot be used; the first one, "
+            f"{store.skipped[0]}",
+            "Mend it or leave it out.",
+        )
     return tuple(
-        _meaning(source, case, data.scheme) for source, case in zip(sources, prepared, strict=True)
+        _meaning(source, case, data.scheme)
+        for source, case in zip(sources, store.cases, strict=True)
     )
 
 

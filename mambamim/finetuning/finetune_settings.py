@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 from mambamim.errors import BadInputError
@@ -32,6 +32,7 @@ NETWORKS = (
     "hymamba", "hymamba_cnn", "hymamba_paper", "hymamba_small", "vanilla_mamba",
     "unetr", "swin_unetr", "mednext", "unet", "segresnet",
 )  # fmt: skip
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,94}")  # of a checkpoint, "-last" to follow
 AUGMENTATIONS = ("none", "paper", "strong")
 
 
@@ -81,9 +82,14 @@ class FinetuneSettings:
             "crops_per_scan": (self.crops_per_scan >= 1, "1 or more"),
             "foreground": (0 <= self.foreground <= 1, "0 to 1"),
             "augmentation": (self.augmentation in AUGMENTATIONS, ", ".join(AUGMENTATIONS)),
-            "name": (self.name != "" and PurePath(self.name).name == self.name, "a file name"),
+            "name": (_NAME.fullmatch(self.name) is not None, "letters, digits, -, _ and ."),
             "classes": (len(set(self.classes)) == len(self.classes) >= 1, "different names"),
+            "title": (len(self.title) <= 10_000, "one line"),
+            "licence": (len(self.licence) <= 1000, "one line"),
         }
+        for each in self.classes:
+            if not each.strip() or len(each) > 200:
+                raise BadInputError(f"A class cannot be called {each!r:.60}.", "Name it shortly.")
         for name, (good, allowed) in rules.items():
             if not good:
                 raise BadInputError(

@@ -54,8 +54,11 @@ class FinetuneTask:
     ) -> None:
         torch.manual_seed(seed)
         self.settings, self._cases, self._validation = settings, tuple(cases), tuple(validation)
-        network = network_to_tune(settings.network, settings.start_from, settings.classes)
+        network = network_to_tune(
+            settings.network, settings.start_from, settings.classes, settings.image_size
+        )
         self.module: nn.Module = SegmentationLoss(network, sets)
+        self._allowed = sets.table()
         crops = CropDataset(
             self._cases,
             settings.image_size,
@@ -86,7 +89,8 @@ class FinetuneTask:
         assert isinstance(module, SegmentationLoss)
         by_class: dict[int, list[float]] = {}
         for case in self._validation:
-            for value, dice in _score(module.network, case, self.settings.image_size).items():
+            size = self.settings.image_size
+            for value, dice in _score(module.network, case, size, self._allowed).items():
                 by_class.setdefault(value, []).append(dice)
         means = {value: sum(dices) / len(dices) for value, dices in sorted(by_class.items())}
         if not means:
@@ -125,10 +129,13 @@ class FinetuneTask:
         self._best.keep(last, run, scores)
 
 
-def _score(network: nn.Module, case: LabelledCase, size: Sequence[int]) -> dict[int, float]:
-    """Dice of every class that a case has, where its labels say what a voxel is."""
+def _score(
+    network: nn.Module, case: LabelledCase, size: Sequence[int], allowed: np.ndarray
+) -> dict[int, float]:
+    """Dice of every class that a case has; what its labels leave open counts where it is wrong."""
     whole = tuple(slice(0, side) for side in case.shape)
     truth = case.label((whole[0], whole[1], whole[2]))
     known = truth < case.classes
     found = segment_case(network, case, size)
-    return dice_per_label(np.where(known, found, 0), np.where(known, truth, 0))
+    counts = known | ~allowed[truth, found]
+    return dice_per_label(np.where(counts, found, 0), np.where(known, truth, 0))

@@ -14,7 +14,9 @@ from mambamim.data.class_sets import UNKNOWN, ClassSets
 from mambamim.errors import BadInputError
 
 _VALUES = 256
-_BACKGROUND = "background"
+_BACKGROUND, _UNKNOWN = "background", "unknown"
+_NO_CLASS = (_BACKGROUND, _UNKNOWN)
+_IGNORED = "ignore"  # what nnU-Net calls it
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class LabelScheme:
         for value, name in self.values.items():
             if name == _BACKGROUND:
                 table[value] = table[0]
-            elif name != "unknown":
+            elif name != _UNKNOWN:
                 table[value] = 1 + self.classes.index(name)
         for value in found:
             if value not in self.values:
@@ -103,21 +105,26 @@ def scheme_of(content: dict[str, Any], where: str) -> LabelScheme:
         )
     values: dict[int, str] = {}
     for one, other in labels.items():
-        value, name = (one, other) if str(one).isdigit() else (other, one)
-        if not str(value).isdigit() or not isinstance(name, str) or int(value) >= _VALUES:
+        value, name = (one, other) if str(one).isdecimal() else (other, one)
+        number = int(value) if str(value).isdecimal() else _VALUES
+        if number >= _VALUES or not isinstance(name, str):
             raise BadInputError(
                 f"{where}: {one!r}: {other!r} is no label value with its name.",
                 "Values are whole numbers from 0 to 255; overlapping regions are not supported.",
             )
-        if int(value) > 0:
-            values[int(value)] = name
-    named = [name for _, name in sorted(values.items()) if name not in (_BACKGROUND, "unknown")]
-    classes = content.get("classes") or list(dict.fromkeys(named))
-    chosen = {v: n if n in (*classes, _BACKGROUND, "unknown") else _BACKGROUND
+        if number in values:
+            raise BadInputError(f"{where} gives the value {number} two names.")
+        if number > 0:
+            values[number] = _UNKNOWN if name == _IGNORED else name
+    named = [name for _, name in sorted(values.items()) if name not in _NO_CLASS]
+    classes = _names(content.get("classes"), where) or tuple(dict.fromkeys(named))
+    chosen = {v: n if n in (*classes, *_NO_CLASS) else _BACKGROUND
               for v, n in values.items()}  # fmt: skip
-    unlabelled = {str(k): tuple(v) for k, v in (content.get("unlabelled") or {}).items()}
-    strange = [name for name in classes if name not in named]
-    strange += [n for names in unlabelled.values() for n in names if n not in classes]
+    absent = content.get("unlabelled") or {}
+    if not isinstance(absent, dict):
+        raise BadInputError(f'"unlabelled" in {where} must be file names, each with its classes.')
+    given = {image: _names(names, where) for image, names in absent.items()}
+    strange = [n for names in (classes, *given.values()) for n in names if n not in named]
     if strange:
         raise BadInputError(
             f"{where} names the class {strange[0]!r}, which no label value has.",
@@ -125,7 +132,15 @@ def scheme_of(content: dict[str, Any], where: str) -> LabelScheme:
         )
     if not classes:
         raise BadInputError(f"{where} names no class besides background.")
-    return LabelScheme(tuple(classes), chosen, unlabelled)
+    unlabelled = {k: tuple(n for n in names if n in classes) for k, names in given.items()}
+    return LabelScheme(classes, chosen, unlabelled)
+
+
+def _names(given: Any, where: str) -> tuple[str, ...]:
+    """A list of names as JSON has it; nothing is an empty one."""
+    if not isinstance(given or [], list) or not all(isinstance(name, str) for name in given or []):
+        raise BadInputError(f"{where}: {given!r:.60} is no list of names.", 'Write ["liver"].')
+    return tuple(given or ())
 
 
 def read_scheme(path: Path) -> LabelScheme:
