@@ -1,9 +1,9 @@
 """How well a model finds the organs of phantoms that no training has seen.
 
-    python benchmarks/phantom_scores.py [--model abdomen-small] [--phantoms 5] [--write README.md]
+    python benchmarks/phantom_scores.py [--model abdomen-small] [--phantoms 5] [--write docs/results.md]
 
 Prints Dice per organ, in the mean over the phantoms and at its lowest. `--write` puts the table
-between the README's `scores` marks.
+between the `scores` marks of docs/results.md.
 """
 
 from __future__ import annotations
