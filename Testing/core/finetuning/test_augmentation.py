@@ -1,0 +1,186 @@
+"""Crops that are changed: by their number alone, image and label alike, sides kept in order."""
+
+import numpy as np
+import pytest
+import torch
+
+from mambamim.data.class_sets import UNKNOWN, ClassSets
+from mambamim.data.crops import CropDataset
+from mambamim.finetuning import augmentation
+from mambamim.finetuning.augmentation import AugmentedCrops, mirrored_values
+
+NAMES = ("liver", "kidney_left", "kidney_right")
+LEVELS = torch.tensor([0.1, 0.35, 0.6, 0.85])
+
+
+class Painted:
+    """A crop whose image tells its labels, as `CropDataset` would give it."""
+
+    seed = 3
+
+    def __init__(self, side=(12, 12, 12), fill=None):
+        rng = np.random.default_rng(0)
+        coarse = rng.integers(0, 4, [n // 4 for n in side])
+        label = coarse.repeat(4, 0).repeat(4, 1).repeat(4, 2)
+        self.label = torch.from_numpy(label if fill is None else np.full(side, fill))[None]
+
+    def __getitem__(self, number):
+        image = LEVELS[self.label.clamp(max=3)].float()
+        return {"number": number, "image": image, "label": self.label.clone()}
+
+
+def augmented(kind, crops=None, classes=NAMES, sets=None):
+    return AugmentedCrops(crops or Painted(), kind, classes, sets or ClassSets(len(classes) + 1))
+
+
+def still(crops):
+    """Without changes of intensities, so that the image can be told by."""
+    crops._changes = augmentation.Compose([])
+    return crops
+
+
+@pytest.mark.parametrize("kind", ["none", "paper", "strong"])
+def test_a_crop_follows_from_seed_and_number(blobs, kind):
+    def crops(seed=1):
+        inner = CropDataset(blobs[1], 16, seed, labelled=True, flips=(), zoom=0.1)
+        return AugmentedCrops(inner, kind, ("a", "b"), ClassSets(3))
+
+    one, other = crops(), crops()
+    wanted = {number: one[number] for number in (0, 1, 2, 3, 4, 5)}
+    for number in (5, 2, 0, 3, 1, 4):
+        torch.manual_seed(number)
+        np.random.seed(number)  # noqa: NPY002  (what must not matter)
+        again = other[number]
+        for name in ("image", "label"):
+            assert torch.equal(again[name], wanted[number][name])
+            assert type(again[name]) is torch.Tensor
+        assert (again["image"].dtype, again["label"].dtype) == (torch.float32, torch.int64)
+        assert again["image"].shape == again["label"].shape == (1, 16, 16, 16)
+    assert any(not torch.equal(crops(2)[n]["image"], wanted[n]["image"]) for n in wanted)
+
+
+def test_none_changes_nothing():
+    crops = augmented("none")
+    for number in range(5):
+        assert torch.equal(crops[number]["image"], Painted()[number]["image"])
+        assert torch.equal(crops[number]["label"], Painted().label)
+
+
+def test_flips_and_quarter_turns_take_label_and_image_alike():
+    crops, seen = still(augmented("paper", classes=("a", "b", "c"))), set()
+    for number in range(40):
+        crop = crops[number]
+        assert torch.equal(crop["image"], LEVELS[crop["label"]])
+        seen.add(crop["label"].numpy().tobytes())
+    assert len(seen) > 6
+
+
+def test_about_one_in_five_is_flipped_and_turned():
+    crops = still(augmented("paper", classes=("a", "b", "c")))
+    plain = sum(torch.equal(crops[n]["label"], Painted().label) for n in range(300))
+    assert 0.8**4 * 300 - 35 < plain < 0.8**4 * 300 + 35
+
+
+def test_small_turns_take_label_and_image_alike():
+    crops, turned = still(augmented("strong", Painted((16, 16, 16)), ("a", "b", "c"))), 0
+    for number in range(12):
+        image, label = crops[number]["image"], crops[number]["label"]
+        known = label != UNKNOWN
+        turned += int(not known.all())
+        nearest = (image - LEVELS[:, None, None, None]).abs().argmin(0)[None]
+        agree = (nearest == label)[known].float().mean()
+        assert agree > 0.72, "all but what lies at the edges of blocks"
+    assert turned > 3
+
+
+def test_what_comes_from_beyond_the_crop_is_black_and_unknown():
+    crops = still(augmented("strong", Painted((16, 16, 16), fill=1), ("a", "b", "c")))
+    found = [crops[number] for number in range(12)]
+    beyond = [crop for crop in found if (crop["label"] == UNKNOWN).any()]
+    assert len(beyond) > 3
+    for crop in beyond:
+        assert set(crop["label"].unique().tolist()) == {1, UNKNOWN}
+        outside = crop["image"][crop["label"] == UNKNOWN]
+        assert float(outside.mean()) < 0.5 * float(LEVELS[1])
+        assert float(outside.min()) < 1e-3
+
+
+@pytest.mark.parametrize("kind", ["paper", "strong"])
+def test_open_values_survive(kind):
+    crops = augmented(kind, Painted((16, 16, 16), fill=4), NAMES, ClassSets(4, ((0, 1),)))
+    assert {int(v) for n in range(10) for v in crops[n]["label"].unique()} <= {4, UNKNOWN}
+
+
+def test_a_mirror_swaps_the_sides():
+    table = mirrored_values(NAMES, ClassSets(4))
+    assert table[:4].tolist() == [0, 1, 3, 2]
+    assert (table[4:] == UNKNOWN).all()
+    sets = ClassSets(4, ((0, 2), (0, 3), (0, 1, 2)))
+    assert mirrored_values(NAMES, sets)[4:7].tolist() == [5, 4, UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [("left kidney", "right kidney"), ("Left Kidney", "Right Kidney"), ("rib_left_7", "rib_right_7"),
+     ("LeftKidney", "RightKidney"), ("kidney-L", "kidney-R"), ("KIDNEY_LEFT", "KIDNEY_RIGHT"),
+     ("kidneyLeft", "kidneyRight"), ("l_lung", "r_lung")],
+)  # fmt: skip
+def test_sides_are_known_however_they_are_written(left, right):
+    assert mirrored_values((left, "liver", right), ClassSets(4))[:4].tolist() == [0, 3, 2, 1]
+    assert mirrored_values((left, "liver"), ClassSets(3)) is None
+    assert mirrored_values((right,), ClassSets(2)) is None
+
+
+def test_words_that_only_look_like_a_side():
+    names = ("bright_spot", "cleft", "vertebrae_L1", "leftover", "colon")
+    assert mirrored_values(names, ClassSets(6))[:6].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def flipped(crop, axes):
+    return _flips(Painted().label, axes, crop)
+
+
+def _flips(label, axes, crop):
+    return torch.equal(crop["label"], label.flip([1 + axis for axis in axes]))
+
+
+def test_where_a_side_has_no_partner_nothing_is_mirrored():
+    alone, free = (augmented("strong", classes=c) for c in (("liver", "x", "rib_left"), "abc"))
+    for crops in (alone, free):
+        crops._turns.prob = 0.0
+    assert all(flipped(alone[n], []) for n in range(20))
+    assert 4 < sum(flipped(free[n], [0]) for n in range(20)) < 16
+
+
+def test_mirrored_crops_have_their_sides_swapped():
+    crops, mirrored = still(augmented("strong")), 0
+    crops._turns.prob = 0.0
+    swap = torch.tensor([0, 1, 3, 2])
+    for number in range(20):
+        crop = crops[number]
+        told = (crop["image"] - LEVELS[:, None, None, None]).abs().argmin(0)[None]
+        if not torch.equal(crop["image"], Painted()[0]["image"]):
+            mirrored += 1
+            assert torch.equal(told.flip([1]), Painted().label)
+            assert torch.equal(crop["label"], swap[told])
+        else:
+            assert torch.equal(crop["label"], told)
+    assert 4 < mirrored < 16
+
+
+def test_intensities_of_the_paper_stay_within_a_tenth():
+    crops, drawn = augmented("paper", Painted(fill=2), ("a", "b", "c")), set()
+    image = float(LEVELS[2])
+    for number in range(30):
+        found = crops[number]["image"]
+        assert found.max() - found.min() < 1e-6
+        assert 0.9 * image - 0.1001 <= float(found.mean()) <= 1.1 * image + 0.1001
+        drawn.add(round(float(found.mean()), 4))
+    assert len(drawn) > 20
+
+
+def test_crops_that_are_no_cubes_keep_their_shape():
+    for kind in ("paper", "strong"):
+        crops = augmented(kind, Painted((16, 8, 12)), ("a", "b", "c"))
+        assert {tuple(crops[n]["image"].shape) for n in range(25)} == {(1, 16, 8, 12)}
+        assert all(torch.isfinite(crops[n]["image"]).all() for n in range(25))

@@ -1,0 +1,1 @@
+"""Synthetic CT painted over real label maps, on the device that trains."""
