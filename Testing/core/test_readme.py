@@ -1,5 +1,6 @@
 """Every command and snippet of the README and of docs/jobs.md does what it says."""
 
+import json
 import re
 import shlex
 import shutil
@@ -15,24 +16,17 @@ import tomllib
 import torch
 
 from mambamim.cli import main
-from mambamim.data.phantom import make_phantom
+from mambamim.data.phantom import Phantom, make_phantom
 from mambamim.models import build_model
 
 ROOT = Path(__file__).resolve().parents[2]
 # What makes a command of the README end in seconds.
 SHORTER = {
-    "pretrain": [
-        "--steps",
-        "2",
-        "--batch",
-        "2",
-        "--image-size",
-        "32",
-        "--spacing",
-        "5",
-        "--workers",
-        "0",
-    ]
+    "pretrain": "--steps 2 --batch 2 --image-size 32 --spacing 5 --workers 0",
+    "finetune": "--steps 2 --warmup 0 --batch 1 --validate-every 1 --workers 0 --spacing 5 5 5 "
+    "--image-size 32 32 32",
+    "benchmark-networks": "--steps 1 --warmup 0 --batch 1 --validate-every 1 --workers 0 "
+    "--spacing 5 5 5 --image-size 64 64 64",
 }
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -57,8 +51,28 @@ def desk(tmp_path_factory):
     for name in ("a", "b"):
         shutil.copy(folder / "ct.nii.gz", folder / "scans" / f"{name}.nii.gz")
     write_dicom(folder / "dicom_folder", phantom.ct)
+    write_cases(folder, phantom)
     shutil.copytree(ROOT / "Resources" / "Models", folder / "Resources" / "Models")
     return folder
+
+
+def write_cases(folder: Path, phantom: Phantom) -> None:
+    """The phantom as labelled cases in every layout, and labels of the folder of scans."""
+    (folder / "labels").mkdir()
+    for name in ("a", "b"):
+        truth = nib.Nifti1Image(phantom.labels, phantom.affine)
+        nib.save(truth, folder / "labels" / f"{name}.nii.gz")
+    organs = np.zeros_like(phantom.labels)
+    organs[phantom.labels == 6], organs[phantom.labels == 1] = 1, 2
+    for place, count in (("cases", 3), ("test_cases", 1), ("Task09_Spleen", 5)):
+        for kind, values in (("images", phantom.ct), ("labels", organs)):
+            (folder / place / kind).mkdir(parents=True)
+            for number in range(count):
+                image = nib.Nifti1Image(values, phantom.affine)
+                nib.save(image, folder / place / kind / f"{number}.nii.gz")
+    names = [{"image": f"./images/{n}.nii.gz", "label": f"./labels/{n}.nii.gz"} for n in range(5)]
+    content = {"labels": {"0": "background", "1": "liver", "2": "spleen"}, "training": names}
+    (folder / "Task09_Spleen" / "dataset.json").write_text(json.dumps(content))
 
 
 def write_dicom(folder: Path, ct: np.ndarray) -> None:
@@ -102,7 +116,7 @@ def test_a_command_of_the_readme_runs(words, desk, capsys):
     if "authors.pth" in words:
         stem = build_model("hymamba").state_dict()["encoder.stem.weight"]
         torch.save({"embeddings.stem.weight": stem}, desk / "authors.pth")
-    assert main([*words, *SHORTER.get(words[0], ())]) == 0
+    assert main([*words, *SHORTER.get(words[0], "").split()]) == 0
     if "-o" in words:
         assert Path(words[words.index("-o") + 1]).exists()
     assert "Doe" not in capsys.readouterr().out

@@ -97,11 +97,12 @@ def split_sources(data: FinetuneData, seed: int) -> tuple[list[ScanSource], list
                 "Name other cases for the validation.",
             )
         return learning, kept_apart
-    order = np.random.default_rng(seed).permutation(len(learning))
-    apart = set(_apart(data, order))
+    labels = list(dict.fromkeys(s.label for s in learning))  # channels of a case share theirs
+    order = np.random.default_rng(seed).permutation(len(labels))
+    apart = {labels[i] for i in _apart(data, order)}
     return (
-        [source for i, source in enumerate(learning) if i not in apart],
-        [source for i, source in enumerate(learning) if i in apart],
+        [source for source in learning if source.label not in apart],
+        [source for source in learning if source.label in apart],
     )
 
 

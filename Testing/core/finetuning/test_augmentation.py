@@ -121,8 +121,9 @@ def test_a_mirror_swaps_the_sides():
 
 @pytest.mark.parametrize(
     ("left", "right"),
-    [("left kidney", "right kidney"), ("Left Kidney", "Right Kidney"), ("rib_left_7", "rib_right_7"),
-     ("LeftKidney", "RightKidney"), ("kidney-L", "kidney-R"), ("KIDNEY_LEFT", "KIDNEY_RIGHT"),
+    [("left kidney", "right kidney"), ("Left Kidney", "Right Kidney"), ("rib_left_7",
+     "rib_right_7"), ("LeftKidney", "RightKidney"), ("kidney-L", "kidney-R"), ("KIDNEY_LEFT",
+     "KIDNEY_RIGHT"),
      ("kidneyLeft", "kidneyRight"), ("l_lung", "r_lung")],
 )  # fmt: skip
 def test_sides_are_known_however_they_are_written(left, right):
@@ -137,11 +138,7 @@ def test_words_that_only_look_like_a_side():
 
 
 def flipped(crop, axes):
-    return _flips(Painted().label, axes, crop)
-
-
-def _flips(label, axes, crop):
-    return torch.equal(crop["label"], label.flip([1 + axis for axis in axes]))
+    return torch.equal(crop["label"], Painted().label.flip([1 + axis for axis in axes]))
 
 
 def test_where_a_side_has_no_partner_nothing_is_mirrored():

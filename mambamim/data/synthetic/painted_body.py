@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mambamim.data.synthetic.anatomy_bank import MM
 from mambamim.data.synthetic.deformation import look_up
 from mambamim.data.synthetic.masses import draw_lesions, draw_masses, within
 from mambamim.data.synthetic.materials import (
@@ -24,7 +25,6 @@ from mambamim.data.synthetic.sources import AnatomyOnDevice
 from mambamim.data.synthetic.surroundings import Depths, draw_fat_mm
 from mambamim.data.tissues import HOLLOW, Tissue
 
-MM = 1.5
 _UNDER_MM = -3.0  # to the trunk's hull: masses stay in the body
 _REMOVED = {  # operated on
     Tissue.GALLBLADDER: 0.1,
@@ -69,15 +69,8 @@ def paint_body(
         inside = within(places, body.extent_mm, ball, rough) & _any(found, ball.organs)
         inside &= depths.trunk < _UNDER_MM
         materials = materials.masked_fill(inside, int(Material.MASS))
-        if factor > 1:
-            inside = F.avg_pool3d(inside[None, None].to(places.dtype), factor)[0, 0] > 0.5
-        label = label.masked_fill(inside, 0)
-    fronts = {
-        int(organ): float(middle[1] - centre_mm[1])
-        for organ in HOLLOW
-        if (middle := _middle(source, organ)) is not None
-    }
-    palette = draw_palette(rng, fronts, places.device)
+        label = label.masked_fill(_coarser(inside, factor), 0)
+    palette = draw_palette(rng, _fronts(source, centre_mm), places.device)
     reach = max(places.shape[2:]) * MM * 0.75
     scene = Scene(
         materials,
@@ -111,6 +104,19 @@ def _middle(source: AnatomyOnDevice, organ: Tissue) -> np.ndarray | None:
         names.append(Material.BOWEL)
     middles = (source.body.centre(name) for name in names)
     return next((m for m in middles if m is not None), None)
+
+
+def _fronts(source: AnatomyOnDevice, centre_mm: np.ndarray) -> dict[int, float]:
+    """How far each hollow organ lies in front of a crop's centre, mm."""
+    middles = {int(organ): _middle(source, organ) for organ in HOLLOW}
+    return {o: float(m[1] - centre_mm[1]) for o, m in middles.items() if m is not None}
+
+
+def _coarser(mask: Tensor, factor: int) -> Tensor:
+    """A mask on voxels `factor` times as long: where it fills more than half of one."""
+    if factor == 1:
+        return mask
+    return F.avg_pool3d(mask[None, None].float(), factor)[0, 0] > 0.5
 
 
 def _any(values: Tensor, names: tuple[int, ...]) -> Tensor:

@@ -10,6 +10,7 @@ from scipy.ndimage import binary_opening, label
 
 from mambamim.data.class_sets import UNKNOWN
 from mambamim.data.orientation import to_ras
+from mambamim.data.synthetic.anatomy_bank import MM
 from mambamim.data.synthetic.archive import read_arrays, write_arrays
 from mambamim.data.synthetic.label_sources import paint_from_total
 from mambamim.data.synthetic.materials import SETS, label_table
@@ -17,7 +18,6 @@ from mambamim.data.synthetic.resampling import resample_labels, resample_scan
 from mambamim.data.volume import read_volume
 from mambamim.errors import BadInputError
 
-MM = 1.5
 _RANGE_HU = (-1024, 1600)
 _STEP_HU = 4  # finer than any noise; compresses well
 _MARGIN = 4  # voxels around the body

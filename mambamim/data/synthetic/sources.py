@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from mambamim.data.class_sets import UNKNOWN
-from mambamim.data.synthetic.anatomy_bank import Anatomy
+from mambamim.data.synthetic.anatomy_bank import MM, Anatomy
 from mambamim.data.synthetic.materials import SETS, label_table
-from mambamim.data.synthetic.real_case import MM, RealCase
+from mambamim.data.synthetic.real_case import RealCase
 from mambamim.data.synthetic.scanning import NOTHING_HU
 
 _POINTS = 64
