@@ -185,7 +185,9 @@ def fine_tune(out: Path, start: str, labelled: int, seed: int) -> None:
         start_from(network, mim)
     cases = load_cases(out, split["labelled"][str(seed)][:labelled])
     crops = CropDataset(cases, SIZE, seed, 1, flips=(), zoom=0.15, labelled=True)
-    task = Task(SegmentationLoss(network, ClassSets(CLASSES)), JitteredCrops(crops), ("image", "label"))
+    task = Task(
+        SegmentationLoss(network, ClassSets(CLASSES)), JitteredCrops(crops), ("image", "label")
+    )
     run = out / "runs" / f"{start}-{labelled}-{seed}"
     outcome = _train(task, FINE_TUNING, seed, run)
     network.eval()

@@ -1,6 +1,6 @@
 """How well a model finds the organs of phantoms that no training has seen.
 
-    python benchmarks/phantom_scores.py [--model abdomen-small] [--phantoms 5] [--write docs/results.md]
+    python benchmarks/phantom_scores.py [--model abdomen-small] [--phantoms 5] [--write FILE]
 
 Prints Dice per organ, in the mean over the phantoms and at its lowest. `--write` puts the table
 between the `scores` marks of docs/results.md.

@@ -31,8 +31,8 @@ class PretrainSettings:
         foreground: how likely a crop has its centre in tissue.
         zoom: crops show from 1 - zoom to 1 + zoom times their size; 0 in the paper, more where
             scans are few.
-        start_from: checkpoint of an earlier pre-training with the same network to go on from, "" for
-            fresh weights.
+        start_from: checkpoint of an earlier pre-training with the same network to go on from, ""
+            for fresh weights.
         name: of the checkpoint in the run folder.
         trained_on: for the checkpoint's header, "NAME (LICENCE)" of every data set.
         licence: of the weights.
