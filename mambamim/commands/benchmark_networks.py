@@ -13,6 +13,7 @@ from typing import Any, Literal
 from jsonargparse import ArgumentParser
 
 from mambamim.commands import finetune
+from mambamim.commands.finetune_plan import plan_of
 from mambamim.commands.training_arguments import write_settings
 from mambamim.errors import BadInputError
 from mambamim.files import atomic_path
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
             "Leave --start-from and --folds out.",
         )
     run = Path(asked.out)
-    plan = finetune.plan_of(asked, run)
+    plan = plan_of(asked, run)
     for network in asked.networks:
         settings = dataclasses.replace(plan.settings, network=network, name=network)
         mine = dataclasses.replace(plan, settings=settings)

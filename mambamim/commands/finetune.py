@@ -5,35 +5,28 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser
 
-from mambamim.catalogue import resolve_model
-from mambamim.checkpoint_header import read_header
+from mambamim.commands.finetune_plan import Plan, plan_of
 from mambamim.commands.parser import command_parser
 from mambamim.commands.training_arguments import (
     HOW_IT_ENDS,
     add_loop,
     add_scans,
-    picked,
     write_settings,
 )
 from mambamim.commands.training_run import train
-from mambamim.errors import BadInputError
+from mambamim.data.presets import PRESETS as DATASETS
 from mambamim.finetuning.finetune_settings import NETWORKS, PRESETS, FinetuneSettings
-from mambamim.finetuning.label_scheme import LabelScheme, read_scheme, scheme_of
 from mambamim.training.settings import LoopSettings
 
 if TYPE_CHECKING:
-    from mambamim.finetuning.finetune import FinetuneData
     from mambamim.training.loop import TrainingLoop
     from mambamim.training.task import Voice
     from mambamim.training.team import Team
-
-_LIST = "dataset.json"
 
 
 def make_parser(preset: str = "paper", verb: str = "finetune") -> ArgumentParser:
@@ -56,6 +49,12 @@ def make_parser(preset: str = "paper", verb: str = "finetune") -> ArgumentParser
         type=Literal["paper", "standard", "quick"],
         default=preset,
         help="defaults of what follows: the paper's recipe, hours, or minutes",
+    )
+    add(
+        "--dataset",
+        type=Literal[tuple(DATASETS)],
+        help="--data is this public data set as it is published: its classes and split; "
+        "of five folds the first is kept apart, test cases are left out",
     )
     add("--validation-share", type=float, default=0.2, help="of --data, kept apart; 0 for none")
     add(
@@ -132,51 +131,6 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class Plan:
-    """All that a fine-tuning is told."""
-
-    data: FinetuneData
-    settings: FinetuneSettings
-    loop: LoopSettings
-    device: str
-
-
-def plan_of(asked: Namespace, run: Path) -> Plan:
-    """What the arguments say.
-
-    Raises:
-        BadInputError: they do not fit together.
-    """
-    from mambamim.finetuning.finetune import FinetuneData
-
-    if not asked.data:
-        raise BadInputError("There are no cases to learn from.", "Name them with --data.")
-    scheme = _scheme(asked)
-    start = str(resolve_model(asked.start_from)) if asked.start_from else ""
-    asked.spacing = asked.spacing or _spacing(start, asked.preset)
-    own = {"classes", "start_from", "spacing_mm", "image_size", "trained_on"}
-    settings = FinetuneSettings(
-        classes=scheme.classes,
-        start_from=start,
-        spacing_mm=_three(asked.spacing),
-        image_size=_three(asked.image_size),
-        trained_on=tuple(asked.trained_on),
-        **picked(asked, FinetuneSettings, own),
-    )
-    data = FinetuneData(
-        tuple(map(Path, asked.data)),
-        tuple(map(Path, asked.validation)),
-        asked.validation_share,
-        asked.modality,
-        Path(asked.prepared) if asked.prepared else run / "prepared",
-        scheme,
-    )
-    return Plan(
-        data, settings, LoopSettings(**picked(asked, LoopSettings, {"lowest"})), asked.device
-    )
-
-
 def tune(plan: Plan, run: Path, accepted: Callable[[], None]) -> int:
     """One fine-tuning in its run folder; returns the exit code."""
     from mambamim.finetuning.finetune import begin_finetuning
@@ -195,37 +149,3 @@ def preset_of(arguments: Sequence[str]) -> str:
         if one.startswith("--preset") and name in PRESETS:
             asked = name  # the last one counts, as for every argument
     return asked
-
-
-def _scheme(asked: Namespace) -> LabelScheme:
-    """What label values are: named here, in a file, or in the data set's own list."""
-    if asked.classes:
-        names = {str(value): name for value, name in enumerate(asked.classes, start=1)}
-        return scheme_of({"labels": names}, "--classes")
-    if asked.labels:
-        return read_scheme(Path(asked.labels))
-    paths = [place / _LIST if place.is_dir() else place for place in map(Path, asked.data)]
-    lists = [p for p in paths if p.suffix.lower() == ".json" and p.is_file()]
-    schemes = [read_scheme(path) for path in lists]
-    if any(scheme.values != schemes[0].values for scheme in schemes):
-        raise BadInputError(
-            f"The {len(lists)} files {_LIST} say different things of the label values.",
-            "Bring the label maps to the same values, or train on one data set.",
-        )
-    if schemes:
-        unlabelled = {k: v for scheme in schemes for k, v in scheme.unlabelled.items()}
-        return dataclasses.replace(schemes[0], unlabelled=unlabelled)
-    raise BadInputError(
-        "Nothing says what the label values are.",
-        "Name them: --classes liver spleen for the values 1 and 2, or --labels FILE.json.",
-    )
-
-
-def _spacing(start: str, preset: str) -> list[float]:
-    """Of the network that is begun with: its filters know structures at that size."""
-    return list(read_header(start).spacing_mm if start else PRESETS[preset]["spacing"])
-
-
-def _three(values: Sequence[Any]) -> tuple[Any, Any, Any]:
-    one, two, three = values
-    return one, two, three

@@ -35,6 +35,8 @@ class FinetuneData:
         scheme: what label values mean.
         fold: of a cross-validation, from 0: which part of `data` is kept apart.
         folds: parts of a cross-validation, 0 for none.
+        parts: cases to learn from and cases kept apart, where a public data set's own split says
+            so; `data`, `validation` and `share` count for nothing then.
     """
 
     data: tuple[Path, ...]
@@ -45,6 +47,7 @@ class FinetuneData:
     scheme: LabelScheme
     fold: int = 0
     folds: int = 0
+    parts: tuple[tuple[ScanSource, ...], tuple[ScanSource, ...]] | None = None
 
 
 def begin_finetuning(
@@ -86,6 +89,8 @@ def split_sources(data: FinetuneData, seed: int) -> tuple[list[ScanSource], list
     Raises:
         BadInputError: no labelled case, too few to keep some apart, or one in both parts.
     """
+    if data.parts is not None:
+        return list(data.parts[0]), list(data.parts[1])
     learning = _labelled(data.data, data.modality)
     if data.validation:
         kept_apart = _labelled(data.validation, data.modality)

@@ -65,17 +65,23 @@ class PretrainSettings:
         if self.spacing_mm is not None and not 0.05 <= self.spacing_mm <= 20:
             raise BadInputError(f"A spacing of {self.spacing_mm} mm makes no sense.", "Try 1.5.")
         # All that can be refused before scans are prepared, which takes long.
-        sane = {
-            "image_size": self.image_size >= 16 and self.image_size % 16 == 0,
-            "mask_ratio": 0 < self.mask_ratio < 1,
-            "crops_per_scan": self.crops_per_scan >= 1,
-            "foreground": 0 <= self.foreground <= 1,
-            "zoom": 0 <= self.zoom < 1,
-            "name": self.name != "" and PurePath(self.name).name == self.name,
+        rules = {
+            "image_size": (
+                self.image_size >= 16 and self.image_size % 16 == 0,
+                "a multiple of 16, such as 96",
+            ),
+            "mask_ratio": (0 < self.mask_ratio < 1, "a share between 0 and 1, such as 0.75"),
+            "crops_per_scan": (self.crops_per_scan >= 1, "1 or more"),
+            "foreground": (0 <= self.foreground <= 1, "a share of 0 to 1"),
+            "zoom": (0 <= self.zoom < 1, "0 to below 1"),
+            "name": (self.name != "" and PurePath(self.name).name == self.name, "a file name"),
         }
-        for name, good in sane.items():
+        for name, (good, allowed) in rules.items():
             if not good:
-                raise BadInputError(f"There is no pre-training with {name}={getattr(self, name)}.")
+                raise BadInputError(
+                    f"There is no pre-training with {name}={getattr(self, name)}.",
+                    f"It takes {allowed}.",
+                )
 
     def steps(self, scans: int, batch: int) -> tuple[int, int]:
         """Steps of the whole run, and of the warm-up, for so many scans."""
