@@ -70,7 +70,7 @@ def make_parser(preset: str = "paper", verb: str = "finetune") -> ArgumentParser
     add("--steps", type=int, default=numbers["steps"], help="of the optimizer")
     add("--warmup", type=int, default=numbers["warmup"], help="steps over which the rate climbs")
     add("--patience", type=int, default=0, help="validations without a better one that end it")
-    own = {"batch", "learning_rate", "weight_decay", "average", "validate_every"}
+    own = {"batch", "learning_rate", "weight_decay", "average", "validate_every", "save_every"}
     add_loop(parser, LoopSettings(**{name: numbers[name] for name in own}))
     return parser
 

@@ -13,17 +13,17 @@ from mambamim.errors import BadInputError
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "steps": 50_000, "warmup": 500, "batch": 4, "learning_rate": 1e-4, "weight_decay": 1e-5,
-        "average": 0.0, "validate_every": 1000, "augmentation": "paper",
+        "average": 0.0, "validate_every": 1000, "save_every": 500, "augmentation": "paper",
         "spacing": (1.5, 1.5, 2.0),
     },
     "standard": {
         "steps": 10_000, "warmup": 200, "batch": 4, "learning_rate": 5e-4, "weight_decay": 1e-2,
-        "average": 0.999, "validate_every": 500, "augmentation": "strong",
+        "average": 0.999, "validate_every": 500, "save_every": 500, "augmentation": "strong",
         "spacing": (1.5, 1.5, 1.5),
     },
     "quick": {
         "steps": 400, "warmup": 20, "batch": 2, "learning_rate": 5e-4, "weight_decay": 1e-2,
-        "average": 0.98, "validate_every": 100, "augmentation": "strong",
+        "average": 0.98, "validate_every": 100, "save_every": 100, "augmentation": "strong",
         "spacing": (1.5, 1.5, 1.5),
     },
 }  # fmt: skip
