@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a fault of the program, 2 bad input, 3 cancelled, 4 out of
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import os
 import signal
@@ -66,6 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def entry() -> None:
     """What the `mambamim` script calls; being told to end is treated as Ctrl-C."""
     keep_large_buffers()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal of plain ASCII has no sign for +-
     signal.signal(signal.SIGTERM, _stop)
     sys.exit(main())
 

@@ -191,7 +191,7 @@ def test_a_segmentation_to_start_from_gives_its_spacing(cases, tmp_path):
     assert header.spacing_mm == (4.0, 3.0, 3.5)
     assert header.training["started_from"] == "start"
     assert read_header(own / "finetuned.safetensors").spacing_mm == MM, "unless it is told"
-    assert "4.0" in (run / "settings.yaml").read_text()
+    assert "4.0" in (run / "settings.yaml").read_text(encoding="utf-8")
 
 
 def test_a_stop_file_ends_with_3_and_it_goes_on(tiny, cases, tmp_path, monkeypatch, capsys):

@@ -57,18 +57,18 @@ def test_label_maps_are_scored(folders, capsys, caplog):
     said = capsys.readouterr().out
     assert "liver" in said
     assert "mean over classes" in said
-    rows = list(csv.DictReader((out / "scores.csv").open()))
+    rows = list(csv.DictReader((out / "scores.csv").open(encoding="utf-8")))
     assert len(rows) == 6
     row = next(r for r in rows if r["case"] == "c" and r["name"] == "liver")
     assert float(row["dice"]) == pytest.approx(2 * 5 / 12)
     assert float(row["truth_ml"]) == pytest.approx(7 * 8 * 7 * 12 / 1000)
-    summary = json.loads((out / "summary.json").read_text())
+    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     dice = [1, 12 / 13, 10 / 12]
     assert summary["classes"][0]["dice"]["mean"] == pytest.approx(np.mean(dice), rel=1e-6)
     assert summary["classes"][0]["dice"]["sd"] == pytest.approx(np.std(dice, ddof=1), rel=1e-6)
     assert summary["rules"] == list(RULES)
     assert {"mambamim", "monai", "scipy"} <= set(summary["versions"])
-    text = (out / "summary.md").read_text()
+    text = (out / "summary.md").read_text(encoding="utf-8")
     assert all(rule in text for rule in RULES)
     assert "Doe" not in caplog.text
 
@@ -78,11 +78,11 @@ def test_two_sets_are_compared(folders, capsys):
     out = folders / "out"
     made = {"scores_second.csv", "comparison.csv", "comparison.json", "comparison.md"}
     assert {path.name for path in out.iterdir()} == FILES | made
-    rows = list(csv.DictReader((out / "comparison.csv").open()))
+    rows = list(csv.DictReader((out / "comparison.csv").open(encoding="utf-8")))
     assert [row["name"] for row in rows[:3]] == ["label_1", "label_2", "mean over classes"]
     assert (rows[0]["better"], rows[0]["worse"]) == ("3", "0")
     assert float(rows[0]["wilcoxon_p"]) == 0.25
-    text = (out / "comparison.md").read_text()
+    text = (out / "comparison.md").read_text(encoding="utf-8")
     assert "Wilcoxon" in text
     assert "Holm" in text
     assert "first against second" in capsys.readouterr().out
@@ -92,7 +92,7 @@ def test_missed_and_false_finds_are_told_apart(folders):
     save(folders / "found" / "b.nii", labels(classes=(1, 0)), MM)
     save(folders / "truth" / "c.nii.gz", labels(classes=(1, 0)), MM)
     assert evaluate(folders, "--no-pictures") == 0
-    rows = list(csv.DictReader((folders / "out" / "scores.csv").open()))
+    rows = list(csv.DictReader((folders / "out" / "scores.csv").open(encoding="utf-8")))
     told = {row["case"]: row for row in rows if row["class"] == "2"}
     assert {case: row["outcome"] for case, row in told.items()} == {
         "Doe_Jane": "found",
@@ -101,7 +101,9 @@ def test_missed_and_false_finds_are_told_apart(folders):
     }
     assert told["b"]["hd95_mm"] == "inf"
     assert told["c"]["error_percent"] == ""
-    spleen = json.loads((folders / "out" / "summary.json").read_text())["classes"][1]
+    spleen = json.loads((folders / "out" / "summary.json").read_text(encoding="utf-8"))["classes"][
+        1
+    ]
     assert (spleen["n"], spleen["missed"], spleen["false_finds"]) == (3, 1, 1)
     assert spleen["hd95_mm"]["n"] == 1
     assert spleen["dice"]["mean"] == pytest.approx(1 / 3)
@@ -113,7 +115,7 @@ def test_a_bad_case_among_good_ones_is_told_and_ends_with_2(folders, capsys):
     said = capsys.readouterr()
     assert "b: b.nii lies up to 6.5 mm" in said.err
     assert "2 cases, 1 failed" in said.out
-    summary = json.loads((folders / "out" / "summary.json").read_text())
+    summary = json.loads((folders / "out" / "summary.json").read_text(encoding="utf-8"))
     assert (summary["cases"], list(summary["failed"])) == (2, ["b"])
 
 
@@ -124,7 +126,7 @@ def test_labels_with_other_values(folders):
     table.write_text('{"7": "liver"}')
     assert evaluate(folders, "--classes", "1=liver 2=spleen", "--label-map", table,
                     "--no-pictures") == 0  # fmt: skip
-    rows = list(csv.DictReader((folders / "out" / "scores.csv").open()))
+    rows = list(csv.DictReader((folders / "out" / "scores.csv").open(encoding="utf-8")))
     assert {row["name"] for row in rows} == {"liver"}, "what is not labelled cannot be scored"
     assert float(rows[-1]["dice"]) > 0.8
 
@@ -187,10 +189,10 @@ def by_model(checkpoint, data, *more) -> int:
 def test_a_model_is_scored_by_the_names_of_the_data_set(checkpoint, data, capsys):
     assert by_model(checkpoint, data, "--keep", "--worst", 1) == 0
     out = data / "out"
-    rows = list(csv.DictReader((out / "scores.csv").open()))
+    rows = list(csv.DictReader((out / "scores.csv").open(encoding="utf-8")))
     assert {(row["class"], row["name"]) for row in rows} == {("1", "liver")}
     assert "model does not have them: cyst" in capsys.readouterr().out
-    summary = json.loads((out / "summary.json").read_text())
+    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     assert summary["model"]["device"] == "cpu"
     assert len(summary["model"]["sha256"]) == 64
     made = np.asarray(nib.load(out / "predictions" / "a.nii.gz").dataobj)

@@ -61,7 +61,7 @@ def test_best_and_last_of_each_fold_and_their_means(tmp_path):
         rows.insert(1, "10,dice.liver,0.99")
         (run / "validation.csv").write_text("\n".join(["step,name,value", *rows]))
     said = write_fold_scores(tmp_path, 2)
-    content = json.loads((tmp_path / "folds.json").read_text())
+    content = json.loads((tmp_path / "folds.json").read_text(encoding="utf-8"))
     assert content["folds"] == [
         {"fold": 1, "best": 0.8, "best_step": 20, "last": 0.6},
         {"fold": 2, "best": 0.4, "best_step": 30, "last": 0.4},
