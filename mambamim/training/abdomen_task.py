@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.inferers import sliding_window_inference
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -24,11 +23,11 @@ from mambamim.metrics import dice_per_label
 from mambamim.models import build_model
 from mambamim.pretraining.transfer import start_from
 from mambamim.training.segmentation_loss import SegmentationLoss
+from mambamim.training.segmentation_task import segment_values
 
 NAME = "abdomen-small"
 _NETWORK = "hymamba_small"
 _NO_FACTS = ("start_from",)  # may differ between the calls of one run
-_WINDOWS = 4  # at a time
 
 
 @dataclass(frozen=True)
@@ -181,14 +180,8 @@ def _start(network: nn.Module, path: Path) -> Checkpoint:
     return checkpoint
 
 
-@torch.no_grad()
 def _segment(network: nn.Module, case: RealCase, size: int) -> np.ndarray:
-    """Classes of a whole case by overlapping windows, (D, H, W) uint8."""
-    device = next(network.parameters()).device
+    """Classes of a whole case, (D, H, W) uint8."""
     rule = rule_for("CT")
     scaled = rule.apply(case.fine_hu(), (rule.low, rule.high))
-    image = torch.from_numpy(scaled)[None, None].to(device)
-    logits = sliding_window_inference(
-        image, (size,) * 3, _WINDOWS, network, overlap=0.5, mode="gaussian", sigma_scale=0.125
-    )
-    return logits[0].argmax(0).to(torch.uint8).cpu().numpy()
+    return segment_values(network, scaled, (size,) * 3)

@@ -38,7 +38,6 @@ class JitteredCrops(Dataset[dict[str, Any]]):
         return crop
 
 
-@torch.no_grad()
 def segment_case(network: nn.Module, case: CropSource, size: Sequence[int]) -> np.ndarray:
     """Labels of a whole prepared scan by overlapping windows, (D, H, W) uint8.
 
@@ -47,9 +46,20 @@ def segment_case(network: nn.Module, case: CropSource, size: Sequence[int]) -> n
         case: the scan.
         size: of a window, voxels.
     """
-    device = next(network.parameters()).device
     whole = tuple(slice(0, side) for side in case.shape)
-    image = torch.from_numpy(case.image((whole[0], whole[1], whole[2])))[None, None].to(device)
+    return segment_values(network, case.image((whole[0], whole[1], whole[2])), size)
+
+
+@torch.no_grad()
+def segment_values(network: nn.Module, values: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Labels of a whole scan by overlapping windows, (D, H, W) uint8.
+
+    Args:
+        network: in evaluation mode.
+        values: (D, H, W) float32 in 0..1.
+        size: of a window, voxels.
+    """
+    image = torch.from_numpy(values)[None, None].to(next(network.parameters()).device)
     logits = sliding_window_inference(
         image, tuple(size), 4, network, overlap=_OVERLAP, mode="gaussian", sigma_scale=0.125
     )

@@ -7,6 +7,7 @@ the division is drawn, see `SplitRule`.
 
 from __future__ import annotations
 
+from mambamim.catalogue.terminology import ABDOMEN_LABELS
 from mambamim.data.presets.layout import CaseFolders, Pair, PairedFiles
 from mambamim.data.presets.preset import DatasetPreset
 from mambamim.data.presets.split_rule import SplitRule
@@ -18,21 +19,7 @@ _DECATHLON_CITATION = (
     "Antonelli et al. The Medical Segmentation Decathlon. Nature Communications 13, 4128 (2022)"
 )
 
-_BTCV_CLASSES = {
-    1: "spleen",
-    2: "kidney_right",
-    3: "kidney_left",
-    4: "gallbladder",
-    5: "esophagus",
-    6: "liver",
-    7: "stomach",
-    8: "aorta",
-    9: "inferior_vena_cava",
-    10: "portal_vein_and_splenic_vein",
-    11: "pancreas",
-    12: "adrenal_gland_right",
-    13: "adrenal_gland_left",
-}
+_BTCV_CLASSES = {value: name for value, name in ABDOMEN_LABELS.items() if value <= 13}
 _AMOS_CLASSES = {
     **{value: name for value, name in _BTCV_CLASSES.items() if value < 10},
     10: "pancreas",

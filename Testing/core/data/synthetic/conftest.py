@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import torch
+from one_thread import one_thread  # noqa: F401
 
 from mambamim.data.synthetic.anatomy_bank import make_anatomy
 from mambamim.data.synthetic.materials import Material
@@ -10,14 +10,6 @@ from mambamim.data.synthetic.real_case import RealCase
 from mambamim.data.tissues import Tissue
 
 SOURCE = {"name": "made up", "licence": "Apache-2.0"}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
