@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PAPER, PANEL, INK, FAINT = "#14171c", "#000000", "#eef1f5", "#8b94a1"
 GAP = 0.012  # between cells, of the figure
 _DPI = 120
-_BAR_MM = 50
+_BARS_CM = (5, 2, 1)
 Place = tuple[float, float, float, float]  # left, bottom, width, height of the figure
 
 
@@ -105,12 +105,13 @@ def draw_letters(axes: Axes, view: View) -> None:
 
 
 def draw_scale(axes: Axes) -> None:
-    """A bar of 5 cm at the bottom left."""
+    """A bar at the bottom left: 5 cm, or less where that would be over half of the picture."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    cm = next((cm for cm in _BARS_CM if 20 * cm <= abs(right - left)), _BARS_CM[-1])
     x, y = left + 0.025 * (right - left), bottom + 0.045 * (top - bottom)
-    axes.plot([x, x + _BAR_MM], [y, y], color=INK, linewidth=2, path_effects=halo())
+    axes.plot([x, x + 10 * cm], [y, y], color=INK, linewidth=2, path_effects=halo())
     words: dict[str, Any] = {"color": INK, "fontsize": 8, "va": "bottom", "path_effects": halo()}
-    axes.text(x, y + 0.015 * (top - bottom), "5 cm", **words)
+    axes.text(x, y + 0.015 * (top - bottom), f"{cm} cm", **words)
 
 
 def draw_frame(figure: Figure, title: str, facts: str, head: float, foot: float) -> None:
