@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mambamim import header_rules as rules
+from mambamim.data.regions import Region
 from mambamim.errors import CheckpointError
 
 FORMAT_VERSION = 1
@@ -43,6 +44,9 @@ class CheckpointHeader:
         pretraining: keyword arguments of `mambamim.MambaMIM` besides the backbone, where the file
             holds encoder and decoder of a pre-training; else empty.
         labels: class value -> class name; 0 is background and is not listed.
+        regions: where the network finds regions that overlap, one a channel of its output, in the
+            order in which they are painted into a label map; `labels` is what that shows of them.
+        channels: names of the input channels, in order, where there are several.
         terms: class name -> title, colour (r, g, b; 0..255) and SNOMED CT codes (code, meaning).
         modality: "CT" or another DICOM modality.
         spacing_mm: voxel size the network was trained at, mm.
@@ -57,6 +61,8 @@ class CheckpointHeader:
     architecture: dict[str, Any]
     labels: dict[int, str]
     pretraining: dict[str, Any] = field(default_factory=dict)
+    regions: tuple[Region, ...] = ()
+    channels: tuple[str, ...] = ()
     title: str = ""
     description: str = ""
     kind: str = "segmentation"
@@ -72,15 +78,21 @@ class CheckpointHeader:
 
     @property
     def num_classes(self) -> int:
-        """Channels the network puts out, background included."""
+        """Channels the network puts out, background included; of regions one each."""
         return int(self.architecture["num_classes"])
+
+    @property
+    def in_channels(self) -> int:
+        """Channels the network takes."""
+        return int(self.architecture["in_channels"])
 
     def to_json(self) -> dict[str, Any]:
         """The header as JSON holds it; label values become text."""
         data = dataclasses.asdict(self)
         data["labels"] = {str(value): name for value, name in sorted(self.labels.items())}
-        if not self.pretraining:
-            del data["pretraining"]  # programs that do not know it yet read the file all the same
+        for name in ("pretraining", "regions", "channels"):
+            if not data[name]:
+                del data[name]  # programs that do not know it yet read the file all the same
         return data
 
     @classmethod

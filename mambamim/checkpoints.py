@@ -64,7 +64,8 @@ def save_checkpoint(
         path: where to; an existing file is replaced.
         model: a network from `build_model` (it has `.architecture`), or a `MambaMIM` around one,
             which is of the kind "pretraining".
-        labels: class value (1..num_classes-1) -> class name; {} for a pre-training.
+        labels: class value (1..num_classes-1) -> class name; {} for a pre-training; with `regions`
+            in the header what they are painted as, `Regions.labels`.
         weights_dtype: "float16", "bfloat16" or "float32" for the floating-point tensors; None keeps
             theirs.
         header: fields of `CheckpointHeader`; what is left out describes abdominal CT at 1.5 mm.

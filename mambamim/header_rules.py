@@ -7,6 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from mambamim.data.regions import Region, Regions
+from mambamim.errors import BadInputError
+
 KINDS = ("segmentation", "pretraining")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HASH = re.compile(r"([0-9a-f]{64})?")
@@ -147,6 +150,29 @@ def _terms(field: str, value: Any) -> dict[str, dict[str, Any]]:
     return value
 
 
+def _regions(field: str, value: Any) -> tuple[Region, ...]:
+    if not isinstance(value, list):
+        raise MisfitError(field, f"must be a list, not {value!r:.60}")
+    regions = []
+    for item in value:
+        region = _object(field, item)
+        if region.keys() != {"name", "values", "painted"} or not isinstance(region["values"], list):
+            raise MisfitError(field, "must have name, values and painted in each item")
+        values = tuple(integer(f"{field}.values", one, 1, 254) for one in region["values"])
+        painted = integer(f"{field}.painted", region["painted"], 1, 254)
+        regions.append(Region(text(f"{field}.name", region["name"], 200), values, painted))
+    try:
+        return Regions(tuple(regions)).members if regions else ()
+    except BadInputError as error:
+        raise MisfitError(field, f"does not fit: {error.message}") from None
+
+
+def _channels(field: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise MisfitError(field, f"must be a list of names, not {value!r:.60}")
+    return tuple(text(field, name, 200) for name in value)
+
+
 def _spacing(field: str, value: Any) -> tuple[float, ...]:
     return tuple(number(field, part, 0.05, 20) for part in _items(field, value, 3))
 
@@ -174,6 +200,8 @@ _RULES: dict[str, Callable[[str, Any], Any]] = {
     "architecture": _architecture,
     "pretraining": _pretraining,
     "labels": _labels,
+    "regions": _regions,
+    "channels": _channels,
     "terms": _terms,
     "modality": lambda field, value: text(field, value, 50),
     "spacing_mm": _spacing,
@@ -201,10 +229,27 @@ def check_fields(data: dict[str, Any]) -> dict[str, Any]:
             raise MisfitError("pretraining", "belongs to the kind pretraining")
         if options["in_channels"] != checked["architecture"]["in_channels"]:
             raise MisfitError("pretraining.in_channels", "is not that of the architecture")
-    for value in checked["labels"]:
-        if not 1 <= value < classes:
-            raise MisfitError("labels", f"has the value {value}, not in 1..{classes - 1}")
+    _check_output(checked, classes)
+    channels, taken = checked.get("channels", ()), checked["architecture"]["in_channels"]
+    if channels and len(channels) != taken:
+        raise MisfitError("channels", f"names {len(channels)} of {taken} channels")
     for name in checked.get("terms", {}):
         if name not in checked["labels"].values():
             raise MisfitError("terms", f"describes '{name}', which is no label")
     return checked
+
+
+def _check_output(checked: dict[str, Any], classes: int) -> None:
+    """What the labels are to the channels of the output."""
+    regions = checked.get("regions")
+    if not regions:
+        for value in checked["labels"]:
+            if not 1 <= value < classes:
+                raise MisfitError("labels", f"has the value {value}, not in 1..{classes - 1}")
+        return
+    if checked.get("kind", KINDS[0]) != "segmentation":
+        raise MisfitError("regions", "belongs to the kind segmentation")
+    if len(regions) != classes:
+        raise MisfitError("regions", f"describes {len(regions)} of {classes} channels")
+    if Regions(regions).labels != checked["labels"]:
+        raise MisfitError("labels", "is not what the regions are painted as")

@@ -246,3 +246,57 @@ def test_state_dicts_are_found_in_their_wrappers(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "none.pth")
     with pytest.raises(CheckpointError, match="no tensors"):
         import_state_dict(tmp_path / "none.pth")
+
+
+TUMOUR = [
+    {"name": "whole", "values": [1, 2, 4], "painted": 2},
+    {"name": "core", "values": [1, 4], "painted": 1},
+    {"name": "enhancing", "values": [4], "painted": 4},
+]
+PAINTED = {2: "whole (rest)", 1: "core (rest)", 4: "enhancing"}
+
+
+@pytest.fixture(scope="module")
+def of_regions(tmp_path_factory):
+    path = tmp_path_factory.mktemp("regions") / "r.safetensors"
+    network = build_model("hymamba_small", in_channels=2, num_classes=3)
+    save_checkpoint(path, network, PAINTED, regions=TUMOUR, channels=["t1", "t2"])
+    return path
+
+
+def test_regions_and_channels_are_kept_in_order(of_regions):
+    for header in (read_header(of_regions), load_checkpoint(of_regions).header):
+        assert [(r.name, r.values, r.painted) for r in header.regions] == [
+            ("whole", (1, 2, 4), 2), ("core", (1, 4), 1), ("enhancing", (4,), 4)]  # fmt: skip
+        assert header.labels == PAINTED
+        assert (header.channels, header.in_channels) == (("t1", "t2"), 2)
+        assert header.to_json()["regions"][0]["name"] == "whole"
+
+
+def test_a_header_without_regions_is_as_it_was(saved):
+    assert not {"regions", "channels"} & read_header(saved).to_json().keys()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"regions": TUMOUR[:2]}, "regions"),
+        ({"regions": "whole"}, "regions"),
+        ({"regions": [{**TUMOUR[0], "colour": 1}, *TUMOUR[1:]]}, "regions"),
+        ({"regions": [{**TUMOUR[0], "values": [0, 1]}, *TUMOUR[1:]]}, "regions.values"),
+        ({"regions": [{**TUMOUR[0], "painted": True}, *TUMOUR[1:]]}, "regions.painted"),
+        ({"regions": TUMOUR[::-1]}, "regions"),
+        ({"labels": {1: "core", 2: "whole", 4: "enhancing"}}, "labels"),
+        ({"kind": "pretraining"}, "regions"),
+        ({"channels": ["t1"]}, "channels"),
+        ({"channels": [1, 2]}, "channels"),
+        ({"channels": "t1"}, "channels"),
+    ],
+)
+def test_regions_and_channels_that_do_not_fit_are_refused(changes, field):
+    architecture = {"name": "hymamba_small", "in_channels": 2, "num_classes": 3}
+    fields = {"name": "r", "architecture": architecture, "labels": PAINTED, "regions": TUMOUR,
+              "channels": ["t1", "t2"]}  # fmt: skip
+    assert make_header("r.safetensors", **fields).regions
+    with pytest.raises(CheckpointError, match=rf"r\.safetensors: the header field '{field}'"):
+        make_header("r.safetensors", **{**fields, **changes})

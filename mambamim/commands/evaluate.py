@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jsonargparse import ArgumentParser, Namespace
 
 from mambamim.catalogue import resolve_model
+from mambamim.checkpoint_header import read_header
 from mambamim.commands.bar import progress_bar
 from mambamim.commands.parser import command_parser
 from mambamim.commands.segment import Source
@@ -18,6 +19,7 @@ from mambamim.errors import BadInputError, Cancelled
 from mambamim.evaluation.rules import DEFAULT_TOLERANCE_MM, RULES
 
 if TYPE_CHECKING:
+    from mambamim.data.regions import Regions
     from mambamim.evaluation.cases import Cases
     from mambamim.evaluation.evaluate import Evaluation, EvaluationTask
 
@@ -51,7 +53,8 @@ def make_parser() -> ArgumentParser:
         type=str,
         metavar="CLASS",
         help="what to score: 1=liver 2=spleen, numbers alone, a dataset.json, or a checkpoint; "
-        "without it the model's classes, or all values there are",
+        "regions that overlap are each scored whole; without it the model's classes, or all values "
+        "there are",
     )
     add(
         "--label-map",
@@ -127,24 +130,25 @@ def _check(asked: Namespace) -> None:
 def _plan(asked: Namespace) -> tuple[Cases, EvaluationTask]:
     """The files and what their values mean; a name that both sides lack is told of."""
     from mambamim.evaluation.cases import labelled_scans, paired_files
-    from mambamim.evaluation.class_names import dataset_names, matched, names_in, read_classes
+    from mambamim.evaluation.class_names import dataset_list, read_classes, read_regions
     from mambamim.evaluation.evaluate import EvaluationTask
 
     classes = read_classes(asked.classes) if asked.classes else None
     if asked.model:
-        known = read_classes([str(resolve_model(asked.model))])
+        path = str(resolve_model(asked.model))
+        known, regions = read_classes([path]), read_regions([path])
         classes = known if classes is None else _of_model(classes, known)
-        cases = labelled_scans(asked.data, asked.compare)
+        joined = read_header(path).in_channels > 1
+        cases = labelled_scans(asked.data, asked.compare, joined)
     else:
+        regions = read_regions(asked.classes) if asked.classes else None
         cases = paired_files(asked.predictions, asked.labels, asked.images, asked.compare)
-    listed = (
-        dataset_names(asked.data or ()) if asked.label_map is None else names_in(asked.label_map)
-    )
+    listed = asked.label_map or dataset_list(asked.data or ())
     table = None
     if listed is not None:
         if classes is None:
             raise BadInputError("--label-map needs --classes.", "Name the predictions' classes.")
-        table, classes, strange = matched(listed, classes, strict=asked.label_map is not None)
+        table, classes, strange = _table(listed, classes, regions, asked.label_map is not None)
         if strange:
             note = f"Not scored, since the model does not have them: {', '.join(strange)}."
             cases = replace(cases, notes=(*cases.notes, note))
@@ -156,7 +160,25 @@ def _plan(asked: Namespace) -> tuple[Cases, EvaluationTask]:
         tolerance_mm=asked.tolerance,
         worst=0 if asked.no_pictures else asked.worst,
         keep=asked.out / _KEPT if asked.keep else None,
+        unions={} if regions is None else regions.unions,
     )
+
+
+def _table(
+    listed: Path, classes: dict[int, str], regions: Regions | None, strict: bool
+) -> tuple[dict[int, int], dict[int, str], list[str]]:
+    """As `matched`: values of the manual labels as a file names them, to the prediction's."""
+    from mambamim.evaluation.class_names import matched, matched_regions, names_in, regions_in
+
+    of_labels = regions_in(listed)
+    if regions is not None:
+        return matched_regions(of_labels, regions), classes, []
+    if of_labels is not None:
+        raise BadInputError(
+            f"{listed.name} names regions that overlap, and the prediction is of classes.",
+            "Name the classes by a file with --label-map.",
+        )
+    return matched(names_in(listed), classes, strict)
 
 
 def _of_model(classes: dict[int, str], known: dict[int, str]) -> dict[int, str]:

@@ -40,7 +40,9 @@ def make_parser(preset: str = "paper", verb: str = "finetune") -> ArgumentParser
     add_scans(
         parser,
         "labelled cases: a folder with images/ and labels/, a Decathlon dataset.json, or an "
-        "nnU-Net folder",
+        "nnU-Net folder; channels are nnU-Net's files, a list of files a case, or a NIfTI's 4th "
+        "axis, and a network of one channel is widened: its weights are copied to each, divided "
+        "by their number",
         "cases that are kept apart, instead of a share of --data",
     )
     add, numbers = parser.add_argument, PRESETS[preset]
@@ -64,7 +66,19 @@ def make_parser(preset: str = "paper", verb: str = "finetune") -> ArgumentParser
         help="cross-validation: so many trainings, each with another part of --data kept apart, in "
         "RUN/fold-1, ...; RUN/folds.json tells how the best and the last weights of each did",
     )
-    add("--labels", type=str, metavar="FILE", help="JSON: what label values are [a dataset.json]")
+    add(
+        "--regions",
+        action="store_true",
+        help="with --dataset kits23: its regions, which overlap, as the challenge scores them",
+    )
+    add(
+        "--labels",
+        type=str,
+        metavar="FILE",
+        help="JSON: what label values are [a dataset.json]; as in nnU-Net, regions that overlap "
+        'are {"labels": {"tumour": [1, 2], "core": 2}, "regions_class_order": [1, 2]}, learnt with '
+        "Dice + BCE; classes with Dice + cross-entropy",
+    )
     add("--classes", nargs="+", type=str, default=[], help="instead: names of the values 1, 2, ...")
     _add_network(parser, preset)
     add("--steps", type=int, default=numbers["steps"], help="of the optimizer")

@@ -13,6 +13,7 @@ from jsonargparse import Namespace
 from mambamim.catalogue import resolve_model
 from mambamim.checkpoint_header import read_header
 from mambamim.commands.training_arguments import picked
+from mambamim.data.presets import PRESETS as DATASETS
 from mambamim.errors import BadInputError
 from mambamim.finetuning.finetune_settings import PRESETS, FinetuneSettings
 from mambamim.finetuning.label_scheme import LabelScheme, read_scheme, scheme_of
@@ -48,7 +49,7 @@ def plan_of(asked: Namespace, run: Path) -> Plan:
     scheme = _scheme(asked)
     start = str(resolve_model(asked.start_from)) if asked.start_from else ""
     asked.spacing = asked.spacing or _spacing(start, asked)
-    own = {"classes", "start_from", "spacing_mm", "image_size", "trained_on"}
+    own = {"classes", "start_from", "spacing_mm", "image_size", "trained_on", "channels"}
     settings = FinetuneSettings(
         classes=scheme.classes,
         start_from=start,
@@ -74,7 +75,12 @@ def plan_of(asked: Namespace, run: Path) -> Plan:
 def _scheme(asked: Namespace) -> LabelScheme:
     """What label values are: named here, in a file, or in the data set's own list."""
     if asked.dataset:
-        return published_scheme(asked.dataset)
+        return published_scheme(asked.dataset, asked.regions)
+    if asked.regions:
+        raise BadInputError(
+            "--regions goes with --dataset.",
+            'Of other data, write "regions_class_order" into the dataset.json or --labels FILE.',
+        )
     if asked.classes:
         names = {str(value): name for value, name in enumerate(asked.classes, start=1)}
         return scheme_of({"labels": names}, "--classes")
@@ -83,7 +89,8 @@ def _scheme(asked: Namespace) -> LabelScheme:
     paths = [place / _LIST if place.is_dir() else place for place in map(Path, asked.data)]
     lists = [p for p in paths if p.suffix.lower() == ".json" and p.is_file()]
     schemes = [read_scheme(path) for path in lists]
-    if any(scheme.values != schemes[0].values for scheme in schemes):
+    said = [(scheme.values, scheme.regions) for scheme in schemes]
+    if any(one != said[0] for one in said):
         raise BadInputError(
             f"The {len(lists)} files {_LIST} say different things of the label values.",
             "Bring the label maps to the same values, or train on one data set.",
@@ -101,6 +108,8 @@ def _spacing(start: str, asked: Namespace) -> list[float]:
     """Of the network that is begun with: its filters know structures at that size."""
     if start:
         return list(read_header(start).spacing_mm)
+    if asked.dataset and asked.preset == "paper":
+        return list(DATASETS[asked.dataset].spacing_mm)
     return list(PRESETS[asked.preset]["spacing"])
 
 

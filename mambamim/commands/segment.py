@@ -39,6 +39,7 @@ class Arguments:
     statistics: Path | None
     picture: Path | None
     overwrite: bool
+    channels: bool
 
 
 def make_parser() -> ArgumentParser:
@@ -65,6 +66,13 @@ def make_parser() -> ArgumentParser:
         metavar="OUT",
         help="label map to write (.nii.gz, .nii, .nrrd, .mha; .seg.nrrd with names and colours) or "
         "a folder for several scans",
+    )
+    add(
+        "--channels",
+        action="store_true",
+        help="the inputs are the channels of one case, in the model's order (`mambamim models NAME`"
+        " names them); of a folder, CASE_0000.nii.gz, CASE_0001.nii.gz, ... are; a NIfTI whose 4th "
+        "axis is the channel needs no --channels",
     )
     add("--model", type=str, default=DEFAULT_MODEL, help="name (`mambamim models`) or checkpoint")
     add("--device", type=str, default="auto", help="auto, cpu, cuda, cuda:1, ... or mps")
@@ -130,7 +138,7 @@ def run(arguments: Arguments) -> int:
     Raises:
         MambaMIMError: the only scan failed, no scan could succeed, or it was cancelled.
     """
-    cases = plan_batch(arguments.inputs, arguments.output)
+    cases = plan_batch(arguments.inputs, arguments.output, arguments.channels)
     several = len(cases) > 1
     source = Source(arguments.model, arguments.device, arguments.runtime)
     faults: list[str] = []
@@ -191,6 +199,7 @@ def make_task(arguments: Arguments, case: Case, several: bool) -> SegmentTask:
     return SegmentTask(
         input=case.input,
         output=case.output,
+        channels=case.channels,
         model=arguments.model,
         device=arguments.device,
         runtime=arguments.runtime,

@@ -38,7 +38,7 @@ class CropSource(Protocol):
         """Some voxels (n, 3) of the tissue."""
 
     def image(self, box: Box) -> np.ndarray:
-        """The values in a box, float32 in 0..1."""
+        """The values in a box, float32 in 0..1: (d, h, w), or (C, d, h, w) of several channels."""
 
     def label(self, box: Box) -> np.ndarray:
         """The labels in a box, uint8."""
@@ -96,7 +96,7 @@ class CropDataset(Dataset[dict[str, Any]]):
         """The crop of a number from 0.
 
         Returns:
-            "image": float32 (1, S, S, S) in 0..1, 0 beyond the scan; "number": the number; with
+            "image": float32 (C, S, S, S) in 0..1, 0 beyond the scan; "number": the number; with
             `labelled` "label": int64 (1, S, S, S), 0 beyond the scan.
 
         Raises:
@@ -138,9 +138,10 @@ class CropDataset(Dataset[dict[str, Any]]):
     def _finish(
         self, values: np.ndarray, padding: list[tuple[int, int]], flipped: list[int], mode: str
     ) -> Tensor:
-        """Padded, flipped and at its size: float32 (1, S, S, S)."""
-        padded = np.flip(np.pad(values, padding), tuple(flipped))
-        crop = torch.from_numpy(np.ascontiguousarray(padded, np.float32))[None]
+        """Padded, flipped and at its size: float32 (C, S, S, S)."""
+        values = values.reshape(-1, *values.shape[-3:])
+        padded = np.flip(np.pad(values, [(0, 0), *padding]), tuple(1 + axis for axis in flipped))
+        crop = torch.from_numpy(np.ascontiguousarray(padded, np.float32))
         if crop.shape[1:] != self.size:
             crop = F.interpolate(crop[None], self.size, mode=mode)[0]
         return crop

@@ -22,6 +22,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _NIFTI2_SIZE = 540
 _BEST_DEFLATE = 1100  # no gzip file holds more than this many bytes a byte
 _BLOCK = 1 << 20
+_MOST_CHANNELS = 64  # what a network may take
 
 
 def read_nifti(path: Path) -> tuple[np.ndarray, Grid]:
@@ -38,19 +39,47 @@ def read_nifti(path: Path) -> tuple[np.ndarray, Grid]:
     with _open(path) as stream:
         image, grid = _image(stream, path)
         check_shape(grid.shape, path.name)
-        check_affine(grid.affine, path.name)
-        _check_size(path, cast(nib.Nifti1Header, image.header))
-        try:
-            array = _pixels(image, path.name)
-            while stream.read(_BLOCK):  # to the end: gzip compares its checksum only there
-                pass
-        except (EOFError, OSError, ValueError, zlib.error, struct.error) as error:
-            raise _cut(path) from error
+        array = _read_whole(stream, image, grid, path)
     return array.reshape(array.shape[:3]), grid
 
 
-def read_nifti_header(path: Path) -> tuple[Grid, int]:
+def read_nifti_channels(path: Path) -> tuple[list[np.ndarray], Grid]:
+    """Read a .nii or .nii.gz file whose fourth axis, if it has one, is the channel.
+
+    Returns:
+        The channels (I, J, K), as of `read_nifti`, and the grid of one.
+
+    Raises:
+        BadInputError: as `read_nifti`; five axes, or more than 64 channels.
+    """
+    with _open(path) as stream:
+        image, grid = _image(stream, path)
+        if not _has_channels(grid.shape):
+            check_shape(grid.shape, path.name)
+        array = _read_whole(stream, image, grid, path)
+    if not _has_channels(grid.shape):
+        return [array.reshape(array.shape[:3])], grid
+    count = grid.shape[3]
+    return (
+        [
+            np.ascontiguousarray(array.reshape(*array.shape[:3], count)[..., c])
+            for c in range(count)
+        ],
+        Grid.from_nifti(cast(nib.Nifti1Header, grid.nifti), grid.shape[:3]),
+    )
+
+
+def is_nifti(path: Path) -> bool:
+    """Whether a file's name is that of a NIfTI file."""
+    return path.name.lower().endswith((".nii", ".nii.gz"))
+
+
+def read_nifti_header(path: Path, channels: bool = False) -> tuple[Grid, int]:
     """The grid of a .nii or .nii.gz file and the bytes of a voxel in it; no voxel is read.
+
+    Args:
+        path: the file.
+        channels: whether a fourth axis, of channels, is let through.
 
     Raises:
         BadInputError: not a NIfTI file, cut short so that it shows, not one 3D volume, or without a
@@ -58,7 +87,8 @@ def read_nifti_header(path: Path) -> tuple[Grid, int]:
     """
     with _open(path) as stream:
         image, grid = _image(stream, path)
-    check_shape(grid.shape, path.name)
+    if not (channels and _has_channels(grid.shape)):
+        check_shape(grid.shape, path.name)
     check_affine(grid.affine, path.name)
     _check_size(path, cast(nib.Nifti1Header, image.header))
     return grid, image.get_data_dtype().itemsize
@@ -87,6 +117,25 @@ def write_nifti(
         return
     with gzip.GzipFile("", "wb", compresslevel=5, fileobj=stream, mtime=0) as packed:
         image.to_stream(packed)
+
+
+def _has_channels(shape: tuple[int, ...]) -> bool:
+    """Whether a fourth axis is one of channels and no other one is there."""
+    several = len(shape) > 3 and 1 < shape[3] <= _MOST_CHANNELS and min(shape[:3]) > 1
+    return several and all(size == 1 for size in shape[4:])
+
+
+def _read_whole(stream: IO[bytes], image: nib.Nifti1Image, grid: Grid, path: Path) -> np.ndarray:
+    """The voxels, after what can be told of them by the header."""
+    check_affine(grid.affine, path.name)
+    _check_size(path, cast(nib.Nifti1Header, image.header))
+    try:
+        array = _pixels(image, path.name)
+        while stream.read(_BLOCK):  # to the end: gzip compares its checksum only there
+            pass
+    except (EOFError, OSError, ValueError, zlib.error, struct.error) as error:
+        raise _cut(path) from error
+    return array
 
 
 def _open(path: Path) -> IO[bytes]:

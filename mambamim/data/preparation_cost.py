@@ -30,6 +30,7 @@ _HEADER_BYTES = 320  # of a chunk: its own and its blocks'
 # spacings and rules, the peak was at most four fifths of what these give, often half.
 _SCAN_WORK, _GRID_WORK = 6, 16
 _FIXED_WORK = 32 << 20
+_CHANNEL_WORK = 12  # of every further channel: all are held until they are written together
 
 
 @dataclass(frozen=True)
@@ -91,26 +92,28 @@ def readable_size(count: int) -> str:
 
 def _cost(scan: ScanSource, spacing_mm: Spacing) -> tuple[int, int]:
     try:
-        grid, stored = _header(scan.image)
+        grid, stored = _header(scan.image, scan.joined)
     except (BadInputError, OSError):
         return 0, 0
     shape = tuple(grid.shape[:3])
     turned, affine = to_ras(np.broadcast_to(np.uint8(0), shape), grid.affine)
     target = target_grid(turned.shape, affine, spacing_mm).shape
+    channels = prod(grid.shape[3:]) + len(scan.more)
     voxels, labelled = prod(target), scan.label is not None
-    chunks = prod(-(-size // CHUNK) for size in target) * (1 + labelled)
-    disk = voxels * _IMAGE_BYTES + _CASE_BYTES + _HEADER_BYTES * chunks
+    chunks = prod(-(-size // CHUNK) for size in target) * (channels + labelled)
+    disk = voxels * channels * _IMAGE_BYTES + _CASE_BYTES + _HEADER_BYTES * chunks
     if labelled:
         disk += voxels * _LABEL_BYTES + _LABEL_VALUES * _VALUE_BYTES
         disk += min(voxels, _LABEL_VALUES * _LABEL_PLACES) * _PLACE_BYTES
     read = stored if stored < 8 else 12  # 8 bytes are halved, with both there for a moment
     ram = prod(shape) * (2 * read + _SCAN_WORK) + voxels * _GRID_WORK + _FIXED_WORK
+    ram += (channels - 1) * (prod(shape) * 2 * read + voxels * _CHANNEL_WORK)
     return disk, ram
 
 
-def _header(path: Path) -> tuple[Grid, int]:
+def _header(path: Path, channels: bool) -> tuple[Grid, int]:
     if path.is_dir():
         return guess_dicom_header(path)
     if path.name.lower().endswith((".nii", ".nii.gz")):
-        return read_nifti_header(path)
+        return read_nifti_header(path, channels)
     return read_itk_header(path)

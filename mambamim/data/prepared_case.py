@@ -37,6 +37,7 @@ class PreparedCase:
         labels: label value above 0 -> voxels of it; None without a label map.
         bytes: file name -> size.
         recipe: all that preparing depended on; another one means preparing again.
+        channels: of its image.
     """
 
     folder: Path
@@ -48,9 +49,12 @@ class PreparedCase:
     labels: dict[int, int] | None
     bytes: dict[str, int]
     recipe: dict[str, Any]
+    channels: int = 1
 
     def image(self, box: Box) -> np.ndarray:
         """The values in a box, float32 in 0..1; only the blocks that it meets are unpacked.
+
+        (d, h, w), or (channels, d, h, w) where there are several.
 
         Args:
             box: three slices of step 1 within `shape`.
@@ -101,7 +105,8 @@ class PreparedCase:
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the folder, as JSON has it."""
-        fields = {name: value for name, value in vars(self).items() if name != "folder"}
+        unsaid = {"folder"} if self.channels > 1 else {"folder", "channels"}
+        fields = {name: value for name, value in vars(self).items() if name not in unsaid}
         return {**fields, "rule": asdict(self.rule), "places": _PLACES}
 
     @classmethod
@@ -125,11 +130,13 @@ class PreparedCase:
             None if labels is None else {int(v): int(count) for v, count in labels.items()},
             {str(name): int(size) for name, size in entry["bytes"].items()},
             dict(entry["recipe"]),
+            int(entry.get("channels", 1)),
         )
 
     def _read(self, name: str, box: Box) -> np.ndarray:
         place = self.folder / name
         blosc2 = blosc2_module()
+        channels = (self.channels,) if name == _IMAGE and self.channels > 1 else ()
         try:
             # A mapped file that became shorter would end the process when it is read.
             if place.stat().st_size != self.bytes[name]:
@@ -138,9 +145,9 @@ class PreparedCase:
             # cases travel to other processes, and thousands of them need no file handles.
             # One thread: those who load crops do so in several processes.
             stored = blosc2.open(str(place), mode="r", mmap_mode="r", dparams={"nthreads": 1})
-            if stored.shape != self.shape:
+            if stored.shape != (*channels, *self.shape):
                 raise self._damaged()
-            return stored[box]
+            return stored[(*map(slice, channels), *box)]
         except (OSError, RuntimeError, KeyError) as error:
             raise self._damaged() from error
 
@@ -165,7 +172,7 @@ def write_case_files(
 
     Args:
         folder: of the case, made if it is missing.
-        image: (D, H, W) float16, 0..1.
+        image: (D, H, W) float16, 0..1, or (C, D, H, W).
         label: (D, H, W) uint8, or None.
         places: as `draw_places` gave them.
 
@@ -202,8 +209,9 @@ def blosc2_module() -> Any:
 
 def _pack(path: Path, array: np.ndarray) -> None:
     blosc2 = blosc2_module()
-    chunks = tuple(min(CHUNK, size) for size in array.shape)
-    blocks = tuple(min(_BLOCK, size) for size in chunks)
+    single = (1,) * (array.ndim - 3)  # channels
+    chunks = (*single, *(min(CHUNK, size) for size in array.shape[-3:]))
+    blocks = (*single, *(min(_BLOCK, size) for size in chunks[-3:]))
     packing = {
         "codec": blosc2.Codec.ZSTD,
         "clevel": _LEVEL,

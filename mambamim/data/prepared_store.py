@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from mambamim.data.channels import read_channels
 from mambamim.data.crop_places import draw_places
-from mambamim.data.intensity import guess_modality, is_label_map, rule_for
+from mambamim.data.intensity import IntensityRule, guess_modality, is_label_map, rule_for
 from mambamim.data.label_on_grid import read_label_on
 from mambamim.data.orientation import to_ras
 from mambamim.data.preparation_cost import Estimate, Spacing, estimate, readable_size, target_grid
@@ -24,6 +25,7 @@ from mambamim.data.statistics import voxel_counts
 from mambamim.data.volume import read_volume
 from mambamim.errors import BadInputError, Cancelled
 from mambamim.files import atomic_path
+from mambamim.inference.network_grid import NetworkGrid
 
 __all__ = ["Estimate", "PreparedCase", "PreparedStore", "estimate", "prepare"]
 
@@ -87,9 +89,10 @@ def prepare(
 ) -> PreparedStore:
     """Prepare scans for training; what was prepared before is not done again.
 
-    A scan is turned to RAS, resampled, brought to 0..1 by the rule of its modality, and written
-    with its label map as a whole or not at all. A scan that cannot be used is told in the log and
-    left out. The folder gets no name, no path and nothing else that tells about a patient.
+    A scan is turned to RAS, resampled, brought to 0..1 by the rule of its modality, each channel by
+    its own values, and written with its label map as a whole or not at all. A scan that cannot be
+    used is told in the log and left out. The folder gets no name, no path and nothing else that
+    tells about a patient.
 
     Args:
         scans: what `find_scans` gave.
@@ -149,30 +152,39 @@ class _Made:
 
 def _make(scan: ScanSource, spacing_mm: Spacing) -> _Made:
     key = scan.key  # of the files before they are read: what changes later is prepared again
-    volume = read_volume(scan.image)
-    if scan.modality is None and is_label_map(volume.array):
+    volumes = read_channels((scan.image, *scan.more)) if scan.joined else (read_volume(scan.image),)
+    if scan.modality is None and is_label_map(volumes[0].array):
         raise BadInputError(
             f"{scan.image.name} is a label map, no scan.", "Keep images and labels in two folders."
         )
-    array, affine = to_ras(volume.array, volume.affine)
+    turned = [to_ras(volume.array, volume.affine) for volume in volumes]
+    array, affine = turned[0]
     rule = rule_for(scan.modality or guess_modality(array))
-    limits = rule.limits(array, scan.image.name)
     grid = target_grid(array.shape, affine, spacing_mm)
-    resampled = grid.resample(array, torch.device("cpu")).numpy()
-    image = rule.apply(resampled, limits).astype(np.float16)
-    del volume, array, resampled
+    channels = [_scaled(channel, rule, grid, scan.image.name) for channel, _ in turned]
+    image = channels[0] if len(channels) == 1 else np.stack(channels)
+    count = len(channels)
+    del volumes, turned, array, channels
     label = None if scan.label is None else read_label_on(scan.label, scan.image.name, grid, affine)
     counts = None if label is None else voxel_counts(label)
     entry = {
         "key": key,
-        "shape": list(image.shape),
+        "shape": list(grid.shape),
         "spacing_mm": [axis.mm for axis in grid.axes],
         "modality": rule.modality,
         "rule": asdict(rule),
         "labels": counts if counts is None else _present(counts),
         "recipe": _recipe(scan, spacing_mm),
+        "channels": count,
     }
-    return _Made(entry, image, label, draw_places(image, label))
+    return _Made(entry, image, label, draw_places(image if count == 1 else image.max(0), label))
+
+
+def _scaled(channel: np.ndarray, rule: IntensityRule, grid: NetworkGrid, name: str) -> np.ndarray:
+    """A channel on the training grid, (D, H, W) float16 in 0..1 by its own limits."""
+    limits = rule.limits(channel, name)
+    resampled = grid.resample(channel, torch.device("cpu")).numpy()
+    return rule.apply(resampled, limits).astype(np.float16)
 
 
 def _write(folder: Path, made: _Made, known: dict[str, PreparedCase]) -> PreparedCase:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mambamim.data.channel_names import case_of, channel_files, modality_of, one_modality
 from mambamim.data.scan_files import VOLUME_SUFFIXES, scans_at, volume_suffix
 from mambamim.errors import BadInputError
 
 _LOG = logging.getLogger(__name__)
 _LIST = "dataset.json"
-_CT_WORDS = re.compile(r"\b(CT|CTA|CBCT)\b")
-_MR_WORDS = re.compile(r"\b(MR|T1|T2|PD|FLAIR|DWI|ADC|SWI)")  # the start of a word: T1w, T2-star
-_CHANNEL = re.compile(r"(.+)_(\d{4})")
 
 
 @dataclass(frozen=True)
@@ -26,14 +23,21 @@ class ScanSource:
     """One scan that a user named.
 
     Attributes:
-        image: a volume file or a folder with a DICOM series.
+        image: a volume file or a folder with a DICOM series; with `joined` that of the first
+            channel, or a NIfTI file whose fourth axis is the channel.
         label: its label map, if there is one.
         modality: "CT" or "MR"; None where nobody said, and its values decide when it is read.
+        more: files of further channels, in order.
+        channels: what the channels are called, where a list says so and there are several.
+        joined: whether it may have several channels.
     """
 
     image: Path
     label: Path | None = None
     modality: str | None = None
+    more: tuple[Path, ...] = ()
+    channels: tuple[str, ...] = ()
+    joined: bool = False
 
     @property
     def key(self) -> str:
@@ -46,35 +50,39 @@ class ScanSource:
             BadInputError: a file is not there any more.
         """
         digest = hashlib.sha256()
-        for place in (self.image, self.label):
+        for place in (self.image, self.label, *self.more):
             digest.update(b"\1" if place is None else _fingerprint(place))
         return digest.hexdigest()[:16]
 
 
-def find_scans(places: Sequence[str | Path], modality: str = "auto") -> list[ScanSource]:
+def find_scans(
+    places: Sequence[str | Path], modality: str = "auto", joined: bool = False
+) -> list[ScanSource]:
     """The scans behind `places`, in their order; one that is named twice is taken once.
 
     A place is a volume file; a folder of volumes and DICOM series; a Decathlon `dataset.json` or
-    the folder that holds it; an nnU-Net folder, of which every channel is a scan by itself; or a
-    folder with `images` and `labels`, in which equal file names belong together.
+    the folder that holds it, in which a case may have a list of files, one a channel; an nnU-Net
+    folder; or a folder with `images` and `labels`, in which equal file names belong together.
 
     Args:
         places: what the user named.
         modality: "CT", "MR" or "auto", for scans whose list does not say it.
+        joined: whether the channels of a case are one scan; else each is a scan by itself.
 
     Raises:
         BadInputError: another modality, a place or a listed file that is not there, a file of
-            another kind, a damaged list, a folder without scans.
+            another kind, a damaged list, a folder without scans; with `joined`, channels that
+            are not all there, or not all CT or all MR.
     """
     if modality not in ("auto", "CT", "MR"):
         raise BadInputError(f"There is no modality {modality}.", "Choose auto, CT or MR.")
     default = None if modality == "auto" else modality
     found: dict[Path, ScanSource] = {}
     for place in map(Path, places):
-        for source in _sources(place):
+        for source in _sources(place, joined):
             image = source.image.resolve()
             if image not in found or found[image].label is None:  # the one with labels stays
-                found[image] = replace(source, modality=source.modality or default)
+                found[image] = replace(source, modality=source.modality or default, joined=joined)
     if not found:
         raise BadInputError("No scan was named.", "Give files or folders.")
     return list(found.values())
@@ -97,18 +105,20 @@ def _fingerprint(place: Path) -> bytes:
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 
-def _sources(place: Path) -> Iterator[ScanSource]:
+def _sources(place: Path, joined: bool) -> Iterator[ScanSource]:
     if not place.exists():
         raise BadInputError(f"There is no file or folder {place.name}.", "Check the path.")
     if place.is_file():
         if place.suffix.lower() == ".json":
-            return _listed(place, _json(place))
+            return _listed(place, _json(place), joined)
         return iter([ScanSource(_volume(place))])
     content = _json(place / _LIST) if (place / _LIST).is_file() else {}
+    if "dataset" in content:
+        return _listed(place / _LIST, content, joined)
     if "channel_names" in content or ("training" not in content and (place / "imagesTr").is_dir()):
-        return _nnunet(place, content)
+        return _nnunet(place, content, joined)
     if content:
-        return _listed(place / _LIST, content)
+        return _listed(place / _LIST, content, joined)
     if (place / "images").is_dir() and (place / "labels").is_dir():
         images = _inside(place / "images", "")
         return (ScanSource(path, _if_there(place / "labels" / path.name)) for path in images)
@@ -159,21 +169,29 @@ def _json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _listed(path: Path, content: dict[str, Any]) -> Iterator[ScanSource]:
-    """The scans of a Decathlon list: those with labels first, then the others."""
-    entries = [*_entries(path, content, "training"), *_entries(path, content, "test")]
-    names = _texts(path, content, "modality")
-    modality = _modality(names.get("0", ""))
-    sources = []
+def _listed(path: Path, content: dict[str, Any], joined: bool) -> Iterator[ScanSource]:
+    """The scans of a Decathlon list: those with labels first, then the others.
+
+    nnU-Net's lists have "dataset": {"CASE": {"images": [...], "label": path}} instead.
+    """
+    if "dataset" in content:
+        entries, names = _nnunet_entries(path, content), _texts(path, content, "channel_names")
+    else:
+        entries = [*_entries(path, content, "training"), *_entries(path, content, "test")]
+        names = _texts(path, content, "modality")
+    sources: list[ScanSource] = []
     for entry in entries:
         named = entry if isinstance(entry, dict) else {"image": entry}
-        image, label = named.get("image"), named.get("label")
-        if not isinstance(image, str) or not isinstance(label, str | None):
+        given: Any = named.get("image")
+        label: Any = named.get("label")
+        images: list[Any] = given if isinstance(given, list) else [given]
+        good = images and all(isinstance(image, str) for image in images)
+        if not good or not isinstance(label, str | None):
             raise _not_a_list(path)
-        if not Path(image).name.startswith("."):  # left by a Mac's archiver
-            places = path.parent / image, path.parent / label if label else None
-            sources.append(ScanSource(*places, modality))
-    _check_there(path, [p for s in sources for p in (s.image, s.label) if p is not None])
+        if not Path(images[0]).name.startswith("."):  # left by a Mac's archiver
+            files = [path.parent / image for image in images]
+            sources += _scans_of(files, path.parent / label if label else None, names, joined)
+    _check_there(path, [p for s in sources for p in (s.image, *s.more, s.label) if p is not None])
     if not sources:
         raise BadInputError(
             f"{path.name} in {_folder_name(path)} lists no scans.",
@@ -182,15 +200,35 @@ def _listed(path: Path, content: dict[str, Any]) -> Iterator[ScanSource]:
     return iter(sources)
 
 
-def _nnunet(folder: Path, content: dict[str, Any]) -> Iterator[ScanSource]:
-    channels = _texts(folder / _LIST, content, "channel_names")
-    for path in _inside(folder / "imagesTr", f" of {folder.name}"):
-        suffix = volume_suffix(path) or ""
-        stem = path.name[: -len(suffix)]
-        match = _CHANNEL.fullmatch(stem)
-        name, channel = (match[1], str(int(match[2]))) if match else (stem, "0")
+def _nnunet(folder: Path, content: dict[str, Any], joined: bool) -> Iterator[ScanSource]:
+    names = _texts(folder / _LIST, content, "channel_names")
+    paths = _inside(folder / "imagesTr", f" of {folder.name}")
+    for files in channel_files(paths) if joined else [[path] for path in paths]:
+        name, channel, suffix = case_of(files[0])
         label = _if_there(folder / "labelsTr" / f"{name}{suffix}")
-        yield ScanSource(path, label, _modality(channels.get(channel, "")))
+        own = names if joined else {"0": names.get(str(channel), "")}
+        yield from _scans_of(files, label, own, joined)
+
+
+def _scans_of(
+    files: Sequence[Path], label: Path | None, names: dict[str, str], joined: bool
+) -> list[ScanSource]:
+    """One scan of all channels, or one of each; channels are called `names`, if there are any."""
+    if not joined:
+        return [
+            ScanSource(file, label, modality_of(names.get(str(number), "")))
+            for number, file in enumerate(files)
+        ]
+    if len(files) > 1 and len(names) > 1 and len(files) != len(names):
+        raise BadInputError(
+            f"{files[0].name} is of a case with {len(files)} of {len(names)} channels.",
+            "Every case needs a file for each channel.",
+        )
+    called = tuple(names.values())
+    modality = one_modality(called)
+    return [
+        ScanSource(files[0], label, modality, tuple(files[1:]), called if len(called) > 1 else ())
+    ]
 
 
 def _inside(folder: Path, of: str) -> list[Path]:
@@ -208,6 +246,13 @@ def _entries(path: Path, content: dict[str, Any], part: str) -> list[Any]:
     return entries
 
 
+def _nnunet_entries(path: Path, content: dict[str, Any]) -> list[dict[str, Any]]:
+    cases = content["dataset"]
+    if not isinstance(cases, dict) or not all(isinstance(case, dict) for case in cases.values()):
+        raise _not_a_list(path)
+    return [{"image": case.get("images"), "label": case.get("label")} for case in cases.values()]
+
+
 def _texts(path: Path, content: dict[str, Any], part: str) -> dict[str, str]:
     """Channel number -> what it is called; one text alone is that of channel 0."""
     texts = content.get(part, {})
@@ -215,14 +260,6 @@ def _texts(path: Path, content: dict[str, Any], part: str) -> dict[str, str]:
     if not isinstance(texts, dict):
         raise _not_a_list(path)
     return {str(number): str(text) for number, text in texts.items()}
-
-
-def _modality(text: str) -> str | None:
-    """CT or MR of what a list calls it; None where that says neither."""
-    upper = text.upper()
-    if _CT_WORDS.search(upper):
-        return "CT"
-    return "MR" if _MR_WORDS.search(upper) else None
 
 
 def _if_there(path: Path) -> Path | None:
@@ -246,5 +283,6 @@ def _folder_name(path: Path) -> str:
 def _not_a_list(path: Path) -> BadInputError:
     return BadInputError(
         f"{path.name} in {_folder_name(path)} is no list of scans.",
-        'It needs "training": a list of paths or of {"image": path, "label": path}.',
+        'It needs "training": a list of paths or of {"image": path, "label": path}; for several'
+        " channels, image is a list of paths.",
     )

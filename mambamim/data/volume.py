@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,9 +56,22 @@ def read_volume(path: str | Path, affine: np.ndarray | None = None) -> Volume:
         OutOfMemoryError: it does not fit into memory.
     """
     path = Path(path)
-    try:
+    with reading(path):
         array, grid = _read(path, affine)
-        array = _plain(array, path.name)
+        array = plain_voxels(array, path.name)
+    return Volume(array, grid.affine, grid)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """What can go wrong with any file, told as this package tells it.
+
+    Raises:
+        BadInputError: the system does not let it be read.
+        OutOfMemoryError: it does not fit into memory.
+    """
+    try:
+        yield
     except MemoryError as error:
         raise OutOfMemoryError(
             f"{path.name} does not fit into memory.", "Close other programs, or crop the scan."
@@ -66,7 +81,6 @@ def read_volume(path: str | Path, affine: np.ndarray | None = None) -> Volume:
             f"{path.name} cannot be read: {error.strerror or type(error).__name__}.",
             "Check the path and your rights to it.",
         ) from error
-    return Volume(array, grid.affine, grid)
 
 
 def write_volume(path: Path, array: np.ndarray, like: Volume) -> None:
@@ -109,8 +123,16 @@ def _read(path: Path, affine: np.ndarray | None) -> tuple[np.ndarray, Grid]:
     )
 
 
-def _plain(array: np.ndarray, where: str) -> np.ndarray:
-    """In this machine's byte order, floats as float32, all finite, no longer than needed."""
+def plain_voxels(array: np.ndarray, where: str) -> np.ndarray:
+    """In this machine's byte order, floats as float32, all finite, no longer than needed.
+
+    Args:
+        array: (I, J, K), as a file has it.
+        where: the file's name, for the message.
+
+    Raises:
+        BadInputError: no voxel is finite.
+    """
     kind, width = array.dtype.kind, array.dtype.itemsize
     if kind == "f" and width != 4:
         with np.errstate(over="ignore"):  # what overflows becomes infinite, and air below

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mambamim.data.channel_names import case_of
 from mambamim.data.scan_files import scans_at, volume_suffix
 from mambamim.data.scan_lists import find_scans
 from mambamim.errors import BadInputError
@@ -23,6 +24,7 @@ class EvaluationCase:
         found: the prediction; None where a model makes it of `image`.
         image: the scan, if it is known.
         other: the second set's prediction, if there is one.
+        channels: files of the scan's further channels.
     """
 
     name: str
@@ -30,6 +32,7 @@ class EvaluationCase:
     found: Path | None = None
     image: Path | None = None
     other: Path | None = None
+    channels: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,24 +83,33 @@ def paired_files(
     return Cases(_with_second(cases, compare), tuple(note for note in notes if note))
 
 
-def labelled_scans(places: Sequence[str | Path], compare: Path | None = None) -> Cases:
+def labelled_scans(
+    places: Sequence[str | Path], compare: Path | None = None, joined: bool = False
+) -> Cases:
     """The scans with a manual label behind `places`, as `find_scans` finds them.
+
+    Args:
+        places: what the user named.
+        compare: a second set of predictions.
+        joined: whether the channels of a case are one scan; else each is scored by itself.
 
     Raises:
         BadInputError: as `find_scans`; or no scan has a label.
     """
-    sources = find_scans(places)
+    sources = find_scans(places, joined=joined)
     others = {} if compare is None else volumes_at(compare)
     cases: dict[str, EvaluationCase] = {}
     for source in sources:
         if source.label is None:
             continue
-        name = bare_name(source.image)
+        name = case_of(source.image)[0] if source.more else bare_name(source.image)
         if name in cases:  # the same file name in another folder
             name = f"{source.image.absolute().parent.name}_{name}"
         while name in cases:
             name += "_"
-        cases[name] = EvaluationCase(name, source.label, None, source.image, others.get(name))
+        cases[name] = EvaluationCase(
+            name, source.label, None, source.image, others.get(name), source.more
+        )
     if not cases:
         raise BadInputError(
             "None of the scans has a manual label.",

@@ -1,4 +1,4 @@
-"""What the label values are called, and which value of a manual label is which class."""
+"""What label values are called, which values a region has, and which class a value is."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mambamim.data.regions import Regions
 from mambamim.errors import BadInputError
+
+if TYPE_CHECKING:
+    from mambamim.checkpoint_header import CheckpointHeader
+    from mambamim.finetuning.label_scheme import LabelScheme
 
 _PAIR = re.compile(r"(\d+)(?:=(.+))?")
 _LARGEST = (1 << 16) - 1
@@ -28,7 +33,7 @@ def read_classes(texts: Sequence[str]) -> dict[int, str]:
     """
     if len(texts) == 1 and texts[0].lower().endswith(".json"):
         return names_in(Path(texts[0]))
-    words = [word for text in texts for word in re.split(r"[\s,]+", text) if word]
+    words = _words(texts)
     matches = [_PAIR.fullmatch(word) for word in words]
     if len(words) == 1 and matches[0] is None:
         return _model_classes(words[0])
@@ -48,23 +53,39 @@ def read_classes(texts: Sequence[str]) -> dict[int, str]:
 
 
 def names_in(path: Path) -> dict[int, str]:
-    """Value -> name of a JSON file, background left out.
+    """Value -> name of a JSON file, background left out; of regions the value they are painted as.
 
     Args:
         path: of {"1": "liver"}, {"liver": 1}, {"1": {"name": "liver"}}, or one of these under
-            "labels".
+            "labels", where with "regions_class_order" they may be regions that overlap.
 
     Raises:
         BadInputError: it cannot be read or is something else.
     """
-    from mambamim.finetuning.label_scheme import scheme_of
+    scheme = _scheme(path)
+    if scheme.regions is not None:
+        return {region.painted: region.name for region in scheme.regions.members}
+    return {value: name for value, name in scheme.values.items() if name not in _NO_CLASS}
 
-    content = _json(path)
-    labels: dict[str, Any] = content.get("labels", content)
-    if isinstance(labels, dict):
-        labels = {k: v.get("name") if isinstance(v, dict) else v for k, v in labels.items()}
-    values = scheme_of({"labels": labels}, path.name).values
-    return {value: name for value, name in values.items() if name not in _NO_CLASS}
+
+def read_regions(texts: Sequence[str]) -> Regions | None:
+    """What `read_classes` reads, where it is regions that overlap; None where it is classes.
+
+    Raises:
+        BadInputError: as `read_classes`.
+    """
+    if len(texts) == 1 and texts[0].lower().endswith(".json"):
+        return regions_in(Path(texts[0]))
+    words = _words(texts)
+    if len(words) != 1 or _PAIR.fullmatch(words[0]):
+        return None
+    found = _header(words[0]).regions
+    return Regions(found) if found else None
+
+
+def regions_in(path: Path) -> Regions | None:
+    """The regions of a JSON file as `names_in` takes it; None where it names classes."""
+    return _scheme(path).regions
 
 
 def beside(folders: Iterable[Path], case: str) -> dict[int, str] | None:
@@ -78,10 +99,16 @@ def beside(folders: Iterable[Path], case: str) -> dict[int, str] | None:
 
 def dataset_names(places: Sequence[str | Path]) -> dict[int, str] | None:
     """The label names of the first place that is or holds a dataset.json which has some."""
+    path = dataset_list(places)
+    return None if path is None else names_in(path)
+
+
+def dataset_list(places: Sequence[str | Path]) -> Path | None:
+    """The first dataset.json that `places` are or hold and that names labels."""
     for place in map(Path, places):
         path = place / "dataset.json" if place.is_dir() else place
         if path.name.lower().endswith(".json") and path.is_file() and _json(path).get("labels"):
-            return names_in(path)
+            return path
     return None
 
 
@@ -116,16 +143,68 @@ def matched(
     return table, {v: name for v, name in classes.items() if v in told}, strange
 
 
+def matched_regions(truth: Regions | None, found: Regions) -> dict[int, int]:
+    """Bring the values of manual labels to those of a prediction of regions, by their names.
+
+    Args:
+        truth: of the manual labels; None where these name classes that exclude each other.
+        found: of the prediction.
+
+    Returns:
+        Value in the manual labels -> the value that is in the same regions of the prediction.
+
+    Raises:
+        BadInputError: they are not the same regions.
+    """
+
+    def within(regions: Regions, value: int) -> frozenset[str]:
+        return frozenset(r.name for r in regions.members if value in r.values)
+
+    painted = {within(found, region.painted): region.painted for region in found.members}
+    table = {value: painted.get(within(truth, value)) for value in truth.values} if truth else {}
+    fitting = {value: other for value, other in table.items() if other is not None}
+    if not table or len(fitting) < len(table):
+        raise BadInputError(
+            f"The prediction is of regions ({', '.join(r.name for r in found.members)}), and the"
+            " list of the manual labels names others.",
+            'Name the same regions by a file with --label-map, as nnU-Net does: {"labels": ...,'
+            ' "regions_class_order": ...}.',
+        )
+    return fitting
+
+
 def unnamed(value: int) -> str:
     """What a class is called of which only the value is known, as in written label maps."""
     return f"label_{value}"
 
 
+def _words(texts: Sequence[str]) -> list[str]:
+    return [word for text in texts for word in re.split(r"[\s,]+", text) if word]
+
+
 def _model_classes(name_or_path: str) -> dict[int, str]:
+    header = _header(name_or_path)
+    if header.regions:
+        return {region.painted: region.name for region in header.regions}
+    return dict(header.labels)
+
+
+def _header(name_or_path: str) -> CheckpointHeader:
     from mambamim.catalogue import resolve_model
     from mambamim.checkpoint_header import read_header
 
-    return dict(read_header(resolve_model(name_or_path)).labels)
+    return read_header(resolve_model(name_or_path))
+
+
+def _scheme(path: Path) -> LabelScheme:
+    from mambamim.finetuning.label_scheme import scheme_of
+
+    content = _json(path)
+    labels: dict[str, Any] = content.get("labels", content)
+    if isinstance(labels, dict):
+        labels = {k: v.get("name") if isinstance(v, dict) else v for k, v in labels.items()}
+    order = {k: v for k, v in content.items() if k == "regions_class_order"}
+    return scheme_of({"labels": labels, **order}, path.name)
 
 
 def _json(path: Path) -> dict[str, Any]:

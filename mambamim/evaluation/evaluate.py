@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mambamim.data.volume import Volume, read_volume, write_label_map
+from mambamim.data.channels import channels_array, read_channels
+from mambamim.data.volume import Volume, write_label_map
 from mambamim.errors import BadInputError, Cancelled, MambaMIMError, OutOfMemoryError, plain_error
 from mambamim.evaluation.cases import EvaluationCase
 from mambamim.evaluation.class_names import beside, unnamed
@@ -40,6 +42,7 @@ class EvaluationTask:
         tolerance_mm: of NSD.
         worst: how many of the worst cases to keep slices of.
         keep: folder for the label maps that a model makes, None keeps none.
+        unions: of regions that overlap: value in `classes` -> all values that make the region up.
     """
 
     cases: tuple[EvaluationCase, ...]
@@ -49,6 +52,7 @@ class EvaluationTask:
     tolerance_mm: float = DEFAULT_TOLERANCE_MM
     worst: int = 0
     keep: Path | None = None
+    unions: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -118,7 +122,7 @@ def _score_case(
     report(0.0, "reading")
     truth = read_labels(case.truth)
     if task.only_classes and task.table is None:
-        _check_values(truth, task.classes or {})
+        _check_values(truth, {*(task.classes or {}), *chain(*task.unions.values())})
     if case.found is not None:
         found, image = read_labels(case.found), None
     else:
@@ -133,12 +137,12 @@ def _score_case(
     report(0.9, "scoring")
     first, *second = (
         CaseScore(case.name, tuple(score_pair(
-            one.array, truth.array, truth.spacing_mm, classes, task.tolerance_mm)))
+            one.array, truth.array, truth.spacing_mm, classes, task.tolerance_mm, task.unions)))
         for one in (found, other) if one is not None
     )  # fmt: skip
     if done.worst.wants(first):
         shown = _image(case, truth) if image is None else _voxels_on(image, truth)
-        done.worst.add(first, found, truth, shown)
+        done.worst.add(first, found, truth, shown, task.unions)
     done.first.append(first)
     done.second += second
 
@@ -152,22 +156,25 @@ def _predict(
 ) -> tuple[LabelMap, Volume]:
     if case.image is None or segmenter is None:
         raise BadInputError(f"{case.name} has no prediction.", "Give one, or a model.")
-    volume = read_volume(case.image)
+    channels = read_channels((case.image, *case.channels))
+    volume = channels[0]
     # Before the long work, with an empty prediction on the scan's grid.
     empty = Volume(np.zeros(volume.array.shape, np.uint8), volume.affine, volume.source)
     check_one_grid(labels_on(empty, case.image.name), truth)
     network = segmenter()
     array = network.segment(
-        volume.array, volume.affine, lambda fraction, text: report(0.05 + 0.8 * fraction, text)
+        channels_array(channels),
+        volume.affine,
+        lambda fraction, text: report(0.05 + 0.8 * fraction, text),
     )
     if task.keep is not None:
         write_label_map(task.keep / f"{case.name}.nii.gz", array, volume, network.labels)
     return labels_on(Volume(array, volume.affine, volume.source), case.image.name), volume
 
 
-def _check_values(truth: LabelMap, classes: dict[int, str]) -> None:
+def _check_values(truth: LabelMap, classes: set[int]) -> None:
     """Before the long work: values that are no class of the model mean something else."""
-    strange = set(truth.values()) - set(classes)
+    strange = set(truth.values()) - classes
     if strange:
         raise BadInputError(
             f"{truth.name} holds the value {min(strange)}, which is none of the model's classes.",
@@ -187,7 +194,7 @@ def _classes(
 
 
 def _image(case: EvaluationCase, truth: LabelMap) -> np.ndarray | None:
-    return None if case.image is None else _voxels_on(read_volume(case.image), truth)
+    return None if case.image is None else _voxels_on(read_channels([case.image])[0], truth)
 
 
 def _voxels_on(image: Volume, truth: LabelMap) -> np.ndarray | None:

@@ -23,6 +23,7 @@ def score_pair(
     spacing_mm: Sequence[float],
     classes: Mapping[int, str],
     tolerance_mm: float = DEFAULT_TOLERANCE_MM,
+    unions: Mapping[int, Sequence[int]] | None = None,
 ) -> list[ClassScore]:
     """Score a label map against a manual one.
 
@@ -36,6 +37,7 @@ def score_pair(
         spacing_mm: of the voxels along I, J and K.
         classes: value -> name of what is scored; other values count as background.
         tolerance_mm: how far apart surfaces may lie for NSD, mm.
+        unions: of regions that overlap: value in `classes` -> all values that make the region up.
 
     Returns:
         One a class, in the order of `classes`.
@@ -48,12 +50,13 @@ def score_pair(
     boxes = _joint_boxes(found, truth)
     scores = []
     for value, name in classes.items():
-        box = boxes.get(value)
+        members = (unions or {}).get(value, (value,))
+        box = _around([boxes[member] for member in members if member in boxes])
         if box is None:
             scores.append(ClassScore(value, name, math.nan, math.nan, math.nan, 0.0, 0.0))
             continue
-        scores.append(_score(found[box] == value, truth[box] == value, spacing, tolerance_mm,
-                             value, name))  # fmt: skip
+        one, other = (np.isin(array[box], members) for array in (found, truth))
+        scores.append(_score(one, other, spacing, tolerance_mm, value, name))
     return scores
 
 
@@ -101,14 +104,18 @@ def _joint_boxes(found: np.ndarray, truth: np.ndarray) -> dict[int, Box]:
     boxes: dict[int, Box] = {}
     for array in (found, truth):
         for value, box in enumerate(ndimage.find_objects(array), start=1):
-            if box is None:
-                continue
-            other = boxes.get(value, box)
-            boxes[value] = tuple(
-                slice(min(a.start, b.start), max(a.stop, b.stop))
-                for a, b in zip(box, other, strict=True)
-            )
+            joint = _around([known for known in (box, boxes.get(value)) if known is not None])
+            if joint is not None:
+                boxes[value] = joint
     return boxes
+
+
+def _around(boxes: Sequence[Box]) -> Box | None:
+    """The box around some; None around none."""
+    if not boxes:
+        return None
+    sides = zip(*boxes, strict=True)
+    return tuple(slice(min(s.start for s in side), max(s.stop for s in side)) for side in sides)
 
 
 def _check(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,7 +60,12 @@ class Worst:
         return len(self.cases) < self._count or case.mean_dice < self.cases[-1].case.mean_dice
 
     def add(
-        self, case: CaseScore, found: LabelMap, truth: LabelMap, image: np.ndarray | None
+        self,
+        case: CaseScore,
+        found: LabelMap,
+        truth: LabelMap,
+        image: np.ndarray | None,
+        unions: Mapping[int, Sequence[int]] | None = None,
     ) -> None:
         """Keep a case that is wanted.
 
@@ -68,10 +74,12 @@ class Worst:
             found: the prediction.
             truth: the manual label, on the same grid.
             image: (I, J, K) intensities on that grid, None where there are none.
+            unions: as of `score_pair`.
         """
         score = worst_class(case)
-        bits = TRUTH * (truth.array == score.value).astype(np.uint8)
-        bits += FOUND * (found.array == score.value).astype(np.uint8)
+        members = (unions or {}).get(score.value, (score.value,))
+        bits = TRUTH * np.isin(truth.array, members).astype(np.uint8)
+        bits += FOUND * np.isin(found.array, members).astype(np.uint8)
         # Without a scan the other manual labels tell where one is.
         shown = (truth.array > 0).astype(np.float32) if image is None else image
         box = _box(bits, truth.spacing_mm)

@@ -22,6 +22,7 @@ from torch.utils.data import Dataset
 
 from mambamim.data.class_sets import UNKNOWN, ClassSets
 from mambamim.data.crops import CropDataset
+from mambamim.data.regions import Regions
 from mambamim.errors import BadInputError
 
 _DRAWN = (4,)  # sets these changes apart from what else is drawn from seed and number
@@ -42,17 +43,18 @@ class AugmentedCrops(Dataset[dict[str, Any]]):
     probability 0.2, intensities scaled and shifted by up to 0.1. "strong" turns by up to 15
     degrees about each axis, mirrors left and right, and changes noise, sharpness, resolution,
     brightness and gamma. Left and right are mirrored only where no class has a side, or where both
-    sides of a pair are classes: these are swapped then.
+    sides of a pair are classes: these are swapped then. Regions with a side are never mirrored.
+    All channels are moved alike, and each one's intensities are changed by themselves.
 
     Args:
         crops: labelled.
         kind: "none", "paper" or "strong".
-        classes: names, values 1, 2, ...
+        classes: names, values 1, 2, ..., or those of the regions.
         sets: what label values mean.
     """
 
     def __init__(
-        self, crops: CropDataset, kind: str, classes: tuple[str, ...], sets: ClassSets
+        self, crops: CropDataset, kind: str, classes: tuple[str, ...], sets: ClassSets | Regions
     ) -> None:
         self.crops, self.kind = crops, kind
         self._mirrored = mirrored_values(classes, sets)
@@ -81,7 +83,8 @@ class AugmentedCrops(Dataset[dict[str, Any]]):
             crop = self._flipped(crop, [0] if rng.random() < 0.5 else [])
             crop = self._rotated(crop, int(rng.integers(2**31)))
         self._changes.set_random_state(seed=int(rng.integers(2**31)))
-        crop["image"] = _plain(self._changes({"image": crop["image"]})["image"])
+        changed = [self._changes({"image": channel}) for channel in crop["image"].split(1)]
+        crop["image"] = torch.cat([_plain(one["image"]) for one in changed])
         return crop
 
     def _flipped(self, crop: dict[str, Any], axes: list[int]) -> dict[str, Any]:
@@ -104,8 +107,11 @@ class AugmentedCrops(Dataset[dict[str, Any]]):
         return crop
 
 
-def mirrored_values(classes: tuple[str, ...], sets: ClassSets) -> Tensor | None:
+def mirrored_values(classes: tuple[str, ...], sets: ClassSets | Regions) -> Tensor | None:
     """(256,) int64: what each label value is in a mirror; None where a side has no partner."""
+    if isinstance(sets, Regions):
+        sided = any(_other_side(name) is not None for name in classes)
+        return None if sided else torch.arange(UNKNOWN + 1)
     order = [0]
     for name in classes:
         other = _other_side(name)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from mambamim.checkpoint_header import read_header
 from mambamim.data.prepared_case import PreparedCase
 from mambamim.data.prepared_store import estimate, prepare
 from mambamim.data.scan_lists import ScanSource, find_scans
@@ -70,13 +71,16 @@ def begin_finetuning(
 
     Raises:
         BadInputError: no cases, fewer than the split needs, a case that cannot be used or whose
-            label map does not fit, a class in no case, a case in both parts, or settings that
-            differ from the run's.
+            label map does not fit, a class in no case, a case in both parts, cases of unequal
+            channels, or settings that differ from the run's.
         Cancelled: while cases were prepared.
     """
     learning, kept_apart = split_sources(data, loop.seed)
     train = _cases(learning, data, settings, team, voice)
     validation = _cases(kept_apart, data, settings, team, voice) if kept_apart else ()
+    settings = replace(settings, channels=_channels(train + validation, learning[0]))
+    if team.leads:
+        _warn_of_order(settings, voice)
     _check_classes(train, settings.classes)
     _check_window(train, settings)
     task = FinetuneTask(train, validation, settings, data.scheme.sets, loop.seed)
@@ -102,7 +106,7 @@ def split_sources(data: FinetuneData, seed: int) -> tuple[list[ScanSource], list
                 "Name other cases for the validation.",
             )
         return learning, kept_apart
-    labels = list(dict.fromkeys(s.label for s in learning))  # channels of a case share theirs
+    labels = list(dict.fromkeys(s.label for s in learning))  # scans of a case share theirs
     order = np.random.default_rng(seed).permutation(len(labels))
     apart = {labels[i] for i in _apart(data, order)}
     return (
@@ -136,7 +140,7 @@ def _apart(data: FinetuneData, order: np.ndarray) -> list[int]:
 
 
 def _labelled(places: Sequence[Path], modality: str) -> list[ScanSource]:
-    scans = find_scans(places, modality)
+    scans = find_scans(places, modality, joined=True)
     found = sorted((s for s in scans if s.label is not None), key=lambda s: s.image.name)
     if not found:
         raise BadInputError(
@@ -181,7 +185,37 @@ def _cases(
 
 def _meaning(source: ScanSource, case: PreparedCase, scheme: LabelScheme) -> LabelledCase:
     table = scheme.lookup(source.image.name, sorted(case.labels or {}))
-    return LabelledCase(case, table, len(scheme.classes) + 1)
+    return LabelledCase(case, table, len(scheme.classes) + 1, scheme.regions)
+
+
+def _channels(cases: Sequence[LabelledCase], first: ScanSource) -> tuple[str, ...]:
+    """What the channels are called, of which all cases must have as many."""
+    counts = sorted({case.case.channels for case in cases})
+    if len(counts) > 1:
+        raise BadInputError(
+            f"Some cases have {counts[0]} channels and others {counts[-1]}.",
+            "Every case needs the same channels, in one order.",
+        )
+    if counts == [1]:
+        return ()
+    if first.channels and len(first.channels) != counts[0]:
+        raise BadInputError(
+            f"The list names {len(first.channels)} channels ({', '.join(first.channels)}), and the "
+            f"cases have {counts[0]}.",
+            "Correct the list of channels.",
+        )
+    return first.channels or tuple(f"channel {number}" for number in range(counts[0]))
+
+
+def _warn_of_order(settings: FinetuneSettings, voice: Voice) -> None:
+    """Names of channels are spelt in many ways, so other ones are no error."""
+    known = read_header(settings.start_from).channels if settings.start_from else ()
+    if known and known != settings.channels:
+        voice.log(
+            "warning",
+            f"What is started from takes the channels {', '.join(known)}; the cases have "
+            f"{', '.join(settings.channels)}. Check that the order is the same.",
+        )
 
 
 def _check_classes(cases: Sequence[LabelledCase], classes: tuple[str, ...]) -> None:

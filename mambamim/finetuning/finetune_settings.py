@@ -41,7 +41,7 @@ class FinetuneSettings:
     """What is learnt and from where. What the loop does is in `LoopSettings`.
 
     Attributes:
-        classes: names of the classes, values 1, 2, ...
+        classes: names of the classes, values 1, 2, ..., or of the regions.
         network: of `build_model`, where `start_from` does not say it.
         start_from: checkpoint of a pre-training or a segmentation to begin with, "" for fresh
             weights.
@@ -55,6 +55,7 @@ class FinetuneSettings:
         title: one line for a person.
         trained_on: for the checkpoint's header, "NAME (LICENCE)" of every data set.
         licence: of the weights.
+        channels: names of the image's channels, for the header, where there are several.
     """
 
     classes: tuple[str, ...]
@@ -69,6 +70,7 @@ class FinetuneSettings:
     title: str = ""
     trained_on: tuple[str, ...] = ()
     licence: str = "unspecified"
+    channels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for mm in self.spacing_mm:

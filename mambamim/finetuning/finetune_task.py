@@ -14,8 +14,9 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mambamim.checkpoints import save_checkpoint
-from mambamim.data.class_sets import ClassSets
+from mambamim.data.class_sets import UNKNOWN, ClassSets
 from mambamim.data.crops import CropDataset
+from mambamim.data.regions import Regions
 from mambamim.finetuning.augmentation import AugmentedCrops
 from mambamim.finetuning.best_checkpoint import BestCheckpoint
 from mambamim.finetuning.finetune_settings import FinetuneSettings
@@ -23,16 +24,16 @@ from mambamim.finetuning.labelled_case import LabelledCase
 from mambamim.finetuning.network import network_to_tune
 from mambamim.metrics import dice_per_label
 from mambamim.training.patience import WATCHED
-from mambamim.training.segmentation_loss import SegmentationLoss
-from mambamim.training.segmentation_task import segment_case
+from mambamim.training.segmentation_loss import RegionLoss, SegmentationLoss
+from mambamim.training.segmentation_task import segment_case, window_logits
 
 # What may differ between the calls of one run: it changes no weight.
-_NO_FACTS = ("start_from", "name", "title", "trained_on", "licence")
+_NO_FACTS = ("start_from", "name", "title", "trained_on", "licence", "channels")
 _ZOOM = {"none": 0.0, "paper": 0.0, "strong": 0.15}
 
 
 class FinetuneTask:
-    """Crops of labelled cases, and Dice + cross-entropy.
+    """Crops of labelled cases, and Dice + cross-entropy; of regions that overlap, binary.
 
     Args:
         cases: to learn from.
@@ -49,16 +50,25 @@ class FinetuneTask:
         cases: Sequence[LabelledCase],
         validation: Sequence[LabelledCase],
         settings: FinetuneSettings,
-        sets: ClassSets,
+        sets: ClassSets | Regions,
         seed: int,
     ) -> None:
         torch.manual_seed(seed)
         self.settings, self._cases, self._validation = settings, tuple(cases), tuple(validation)
+        self._sets = sets
         network = network_to_tune(
-            settings.network, settings.start_from, settings.classes, settings.image_size
+            settings.network,
+            settings.start_from,
+            settings.classes,
+            settings.image_size,
+            self._cases[0].case.channels,
+            isinstance(sets, Regions),
         )
-        self.module: nn.Module = SegmentationLoss(network, sets)
-        self._allowed = sets.table()
+        self.module: nn.Module = (
+            RegionLoss(network, sets)
+            if isinstance(sets, Regions)
+            else SegmentationLoss(network, sets)
+        )
         crops = CropDataset(
             self._cases,
             settings.image_size,
@@ -79,6 +89,8 @@ class FinetuneTask:
             "cases": sorted(case.key for case in cases),
             "validation": sorted(case.key for case in validation),
         }
+        if isinstance(sets, Regions):
+            self.facts["regions"] = [asdict(region) for region in sets.members]
         self._best = BestCheckpoint(settings.name, WATCHED)
 
     def validate(self, module: nn.Module) -> dict[str, float]:
@@ -86,11 +98,11 @@ class FinetuneTask:
 
         Of a case, the classes count that its label map shows.
         """
-        assert isinstance(module, SegmentationLoss)
+        assert isinstance(module, SegmentationLoss | RegionLoss)
         by_class: dict[int, list[float]] = {}
         for case in self._validation:
             size = self.settings.image_size
-            for value, dice in _score(module.network, case, size, self._allowed).items():
+            for value, dice in _score(module.network, case, size, self._sets).items():
                 by_class.setdefault(value, []).append(dice)
         means = {value: sum(dices) / len(dices) for value, dices in sorted(by_class.items())}
         if not means:
@@ -101,7 +113,7 @@ class FinetuneTask:
 
     def publish(self, module: nn.Module, run: Path, step: int, scores: dict[str, float]) -> None:
         """Write the network as NAME-last, and as NAME where no earlier one was better."""
-        assert isinstance(module, SegmentationLoss)
+        assert isinstance(module, SegmentationLoss | RegionLoss)
         settings = self.settings
         modality = Counter(case.case.modality for case in self._cases).most_common(1)[0][0]
         facts: dict[str, Any] = {
@@ -112,11 +124,16 @@ class FinetuneTask:
             "steps": step,
             "scores": scores,
         }
+        labels = {1 + i: name for i, name in enumerate(settings.classes)}
+        if isinstance(self._sets, Regions):
+            labels = self._sets.labels
         last = run / f"{settings.name}-last.safetensors"
         save_checkpoint(
             last,
             module.network,
-            labels={1 + i: name for i, name in enumerate(settings.classes)},
+            labels=labels,
+            regions=self.facts.get("regions", []),
+            channels=list(settings.channels),
             weights_dtype="float16",
             name=settings.name,
             title=settings.title or f"{modality}: {', '.join(settings.classes)}",
@@ -130,12 +147,29 @@ class FinetuneTask:
 
 
 def _score(
-    network: nn.Module, case: LabelledCase, size: Sequence[int], allowed: np.ndarray
+    network: nn.Module, case: LabelledCase, size: Sequence[int], sets: ClassSets | Regions
 ) -> dict[int, float]:
     """Dice of every class that a case has; what its labels leave open counts where it is wrong."""
     whole = tuple(slice(0, side) for side in case.shape)
     truth = case.label((whole[0], whole[1], whole[2]))
+    if isinstance(sets, Regions):
+        return _score_regions(network, case, size, truth, sets)
     known = truth < case.classes
     found = segment_case(network, case, size)
-    counts = known | ~allowed[truth, found]
+    counts = known | ~sets.table()[truth, found]
     return dice_per_label(np.where(counts, found, 0), np.where(known, truth, 0))
+
+
+def _score_regions(
+    network: nn.Module, case: LabelledCase, size: Sequence[int], truth: np.ndarray, regions: Regions
+) -> dict[int, float]:
+    """Dice of every region that a case has, where its labels are known."""
+    whole = tuple(slice(0, side) for side in case.shape)
+    logits = window_logits(network, case.image((whole[0], whole[1], whole[2])), size)
+    inside, known = (logits > 0).cpu().numpy(), truth != UNKNOWN
+    scores: dict[int, float] = {}
+    for place, wanted in enumerate(regions.masks(truth)):
+        found = (inside[place] & known).astype(np.uint8)
+        if wanted.any():
+            scores[1 + place] = dice_per_label(found, wanted.astype(np.uint8))[1]
+    return scores

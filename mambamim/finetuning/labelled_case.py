@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mambamim.data.prepared_case import Box, PreparedCase
+from mambamim.data.regions import Regions
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,14 @@ class LabelledCase:
     Attributes:
         case: the prepared scan with the label map as it came.
         table: (256,) uint8, value there -> value here.
-        classes: of the network, background included; values from there on leave a class open.
+        classes: that are learnt, background included; values from there on leave a class open.
+        regions: where these are learnt instead; class 1 is then the first region, and so on.
     """
 
     case: PreparedCase
     table: np.ndarray
     classes: int
+    regions: Regions | None = None
 
     @property
     def key(self) -> str:
@@ -41,22 +44,23 @@ class LabelledCase:
     @property
     def labels(self) -> dict[int, int]:
         """Class above 0 -> voxels of it."""
-        counts: dict[int, int] = {}
-        for value, count in (self.case.labels or {}).items():
-            now = int(self.table[value])
-            if 0 < now < self.classes:
-                counts[now] = counts.get(now, 0) + count
-        return counts
+        stored = self.case.labels or {}
+        counts = {c: sum(stored[v] for v in self._shown_by(c)) for c in range(1, self.classes)}
+        return {c: count for c, count in counts.items() if count}
 
     def image(self, box: Box) -> np.ndarray:
         """As of the prepared case."""
         return self.case.image(box)
 
     def label(self, box: Box) -> np.ndarray:
-        """The labels in a box, uint8, as `ClassSets` has them."""
+        """The labels in a box, uint8, as `ClassSets` or `Regions` have them."""
         return self.table[self.case.label(box)]
 
     def label_places(self, value: int) -> np.ndarray:
         """Voxels (n, 3) of a class of `labels`, uint16."""
-        stored = [v for v in (self.case.labels or {}) if self.table[v] == value]
-        return np.concatenate([self.case.label_places(v) for v in stored])
+        return np.concatenate([self.case.label_places(v) for v in self._shown_by(value)])
+
+    def _shown_by(self, value: int) -> list[int]:
+        """The values of the label map as it came that are of a class."""
+        own = (value,) if self.regions is None else self.regions.members[value - 1].values
+        return [v for v in self.case.labels or {} if self.table[v] in own]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from mambamim.data.presets import PRESETS, DatasetPreset, PresetCase
 from mambamim.data.scan_lists import ScanSource
-from mambamim.errors import BadInputError
 from mambamim.finetuning.label_scheme import LabelScheme, scheme_of
 
 Parts = tuple[tuple[ScanSource, ...], tuple[ScanSource, ...]]
@@ -20,23 +19,38 @@ def published_parts(name: str, folder: Path) -> Parts:
         folder: the data set as it is published.
 
     Raises:
-        BadInputError: the folder is not that data set, or its cases have several channels.
+        BadInputError: the folder is not that data set.
     """
     preset = PRESETS[name]
-    if len(preset.channels) > 1:
-        raise BadInputError(
-            f"{preset.title} has {len(preset.channels)} channels a case ("
-            f"{', '.join(preset.channels)}); training on more than one is not built yet.",
-            "Take another data set.",
-        )
     split = preset.split(preset.find_cases(folder))
     return _sources(split["train"], preset), _sources(split["validation"], preset)
 
 
-def published_scheme(name: str) -> LabelScheme:
-    """What the label values of a public data set are, as classes that exclude each other."""
-    return scheme_of(PRESETS[name].labels, PRESETS[name].title)
+def published_scheme(name: str, regions: bool = False) -> LabelScheme:
+    """What the label values of a public data set are.
+
+    Args:
+        name: key in `PRESETS`.
+        regions: whether to learn its overlapping regions where its classes exclude each other.
+
+    Raises:
+        BadInputError: it has no regions.
+    """
+    preset = PRESETS[name]
+    overlapping = regions or not preset.exclusive
+    return scheme_of(preset.region_labels if overlapping else preset.labels, preset.title)
 
 
 def _sources(cases: list[PresetCase], preset: DatasetPreset) -> tuple[ScanSource, ...]:
-    return tuple(ScanSource(case.images[0], case.label, preset.modality) for case in cases)
+    several = len(preset.channels) > 1
+    return tuple(
+        ScanSource(
+            case.images[0],
+            case.label,
+            preset.modality,
+            case.images[1:],
+            preset.channels if several else (),
+            several,
+        )
+        for case in cases
+    )

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from mambamim.checkpoint_header import CheckpointHeader
 from mambamim.errors import BadInputError
+
+
+class ChannelsError(BadInputError):
+    """A scan has more or fewer channels than the model takes."""
 
 
 def checked_affine(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
@@ -31,3 +36,27 @@ def checked_affine(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     if volume.dtype.kind == "f" and not np.isfinite(volume).all():
         raise BadInputError("The volume has voxels that are not numbers (NaN or infinite).")
     return affine
+
+
+def checked_channels(volume: np.ndarray, header: CheckpointHeader) -> list[np.ndarray]:
+    """The channels (D, H, W) of a volume, as many as a network takes.
+
+    Args:
+        volume: (D, H, W), or (C, D, H, W) of several channels.
+        header: of the network.
+
+    Raises:
+        ChannelsError: it has another number of channels.
+    """
+    several = getattr(volume, "ndim", 0) == 4
+    count, wanted = len(volume) if several else 1, header.in_channels
+    if count == wanted:
+        return list(volume) if several else [volume]
+    named = f" ({', '.join(header.channels)})" if header.channels else ""
+    raise ChannelsError(
+        f"{header.name} takes {wanted} channel{'' if wanted == 1 else 's'}{named}, and the scan has"
+        f" {count}.",
+        "Pick one channel or time point and save it alone."
+        if wanted == 1
+        else "Give all of them, in this order: mambamim segment --channels.",
+    )

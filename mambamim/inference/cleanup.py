@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from mambamim.data.regions import Regions
+
 # These are several pieces in a healthy body, or look so in a scan that cuts them.
 IN_PIECES = frozenset({"lungs", "vertebrae", "small_bowel", "colon"})
 
@@ -22,3 +24,12 @@ def keep_largest_components(labels: np.ndarray, names: dict[int, str]) -> np.nda
             largest = 1 + int(np.argmax(sizes[1:]))
             cleaned[box][(parts > 0) & (parts != largest)] = 0
     return cleaned
+
+
+def keep_largest_regions(labels: np.ndarray, regions: Regions) -> np.ndarray:
+    """The same of regions that overlap, each taken whole: its rest is in pieces by nature."""
+    masks = [
+        keep_largest_components(mask.astype(np.uint8), {1: region.name}) > 0
+        for mask, region in zip(regions.masks(labels), regions.members, strict=True)
+    ]
+    return regions.paint(np.stack(masks))

@@ -37,7 +37,7 @@ class Agreement:
     """How a compiled network compares with torch on one random window.
 
     Attributes:
-        same_label: share of voxels with the same best class.
+        same_label: share of voxels with the same best class, or in the same regions.
         largest_difference: of any score, in standard deviations of torch's scores.
         torch_seconds: torch's time for the window.
         seconds: the compiled network's.
@@ -81,6 +81,8 @@ class OpenVINORuntime:
         self.name = "openvino" if precision == "f32" else f"openvino-{precision}"
         self.device = torch.device("cpu")
         self.patch_size = tuple(checkpoint.header.patch_size)
+        self._channels = checkpoint.header.in_channels
+        self._regions = bool(checkpoint.header.regions)
         version = openvino.__version__.split("-")[0]
         size = "x".join(map(str, self.patch_size))
         self._home = cache / f"{checkpoint.header.sha256[:16]}-{size}-openvino{version}"
@@ -118,11 +120,14 @@ class OpenVINORuntime:
         if self._agreement.is_file():
             return Agreement(**json.loads(self._agreement.read_text(encoding="utf-8")))
         generator = torch.Generator().manual_seed(0)
-        window = torch.rand((1, 1, *self.patch_size), generator=generator)
+        window = torch.rand((1, self._channels, *self.patch_size), generator=generator)
         want, torch_seconds = _timed(torch_runtime, window)
         got, seconds = _timed(self, window)
+        same = (
+            ((want > 0) == (got > 0)).all(1) if self._regions else want.argmax(1) == got.argmax(1)
+        )
         found = Agreement(
-            same_label=float((want.argmax(1) == got.argmax(1)).float().mean()),
+            same_label=float(same.float().mean()),
             largest_difference=float((want - got).abs().max() / want.std()),
             torch_seconds=torch_seconds,
             seconds=seconds,
@@ -147,7 +152,7 @@ def _trace(checkpoint: Checkpoint, home: Path) -> None:
     """Writes the network in OpenVINO's form into `home`, whole or not at all."""
     import openvino
 
-    shape = (1, checkpoint.header.architecture["in_channels"], *checkpoint.header.patch_size)
+    shape = (1, checkpoint.header.in_channels, *checkpoint.header.patch_size)
     home.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=home.parent, prefix=".partial-"))
     try:

@@ -72,6 +72,11 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(a_text(item) for item in _of(list, value))
 
 
+def paths(value: Any) -> tuple[Path, ...]:
+    """A list of paths, given as texts."""
+    return tuple(a_path(item) for item in _of(list, value))
+
+
 def numbers(value: Any) -> tuple[float, ...]:
     """A list of numbers."""
     return tuple(float(item) for item in _of(list, value))

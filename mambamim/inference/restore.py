@@ -13,13 +13,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mambamim.data.regions import Regions
 from mambamim.inference.body import Box
 from mambamim.inference.network_grid import NetworkGrid
 
 _SLAB = 16  # scan planes at a time: bounds the memory of coordinates and mixed cells
 
 
-def restore_labels(scores: Tensor, grid: NetworkGrid, box: Box, dtype: type) -> np.ndarray:
+def restore_labels(
+    scores: Tensor, grid: NetworkGrid, box: Box, dtype: type, regions: Regions | None = None
+) -> np.ndarray:
     """Labels on the scan's RAS grid.
 
     Args:
@@ -27,11 +30,12 @@ def restore_labels(scores: Tensor, grid: NetworkGrid, box: Box, dtype: type) -> 
         grid: both grids.
         box: where `scores` lies on the network grid.
         dtype: unsigned integer type of the result.
+        regions: what is painted where a score is above 0, instead of the class with the highest.
 
     Returns:
         (D, H, W) in the scan's RAS orientation; zero outside of the box.
     """
-    best: np.ndarray = scores.argmax(0).cpu().numpy().astype(dtype)
+    best: np.ndarray = _decided(scores, regions).astype(dtype)
     out: np.ndarray = np.zeros([axis.scan_size for axis in grid.axes], dtype)
     if all(axis.identical for axis in grid.axes):
         out[box] = best
@@ -52,10 +56,17 @@ def restore_labels(scores: Tensor, grid: NetworkGrid, box: Box, dtype: type) -> 
                     corner, [fraction[0][part], fraction[1], fraction[2]], where, strict=True
                 )
             ]
-            block[where] = _interpolate(scores, places).astype(dtype)
+            block[where] = _decided(_interpolate(scores, places), regions).astype(dtype)
         first = spans[0].start + start
         out[first : first + block.shape[0], spans[1], spans[2]] = block
     return out
+
+
+def _decided(scores: Tensor, regions: Regions | None) -> np.ndarray:
+    """Label values (...) of scores (C, ...)."""
+    if regions is None:
+        return scores.argmax(0).cpu().numpy()
+    return regions.paint((scores > 0).cpu().numpy())
 
 
 def _cells(grid: NetworkGrid, box: Box) -> tuple[list[slice], list[np.ndarray], list[np.ndarray]]:
@@ -86,8 +97,8 @@ def _uniform(labels: np.ndarray) -> np.ndarray:
     return same
 
 
-def _interpolate(scores: Tensor, places: list[np.ndarray]) -> np.ndarray:
-    """Class with the highest trilinear score at each place, given as three lists of indices."""
+def _interpolate(scores: Tensor, places: list[np.ndarray]) -> Tensor:
+    """Trilinear scores (C, n) at each place, given as three lists of indices."""
     sizes = scores.shape[1:]
     # grid_sample wants x, y, z = last, middle, first axis in [-1, 1].
     scaled = [
@@ -99,4 +110,4 @@ def _interpolate(scores: Tensor, places: list[np.ndarray]) -> np.ndarray:
         scores[None], points[None, None, None].to(scores.dtype), align_corners=True,
         padding_mode="border",
     )  # fmt: skip
-    return sampled[0, :, 0, 0].argmax(0).cpu().numpy()
+    return sampled[0, :, 0, 0]

@@ -23,11 +23,11 @@ class Runtime(Protocol):
     device: torch.device
 
     def __call__(self, windows: Tensor, cancel: Cancel) -> Tensor:
-        """Scores (B, C, D, H, W) in float32 of windows (B, 1, D, H, W); raises Cancelled."""
+        """Scores (B, C, D, H, W) in float32 of windows (B, channels, D, H, W); raises Cancelled."""
         ...
 
     def batch_size(self, window: Tensor, cancel: Cancel) -> int:
-        """How many windows like `window` (1, 1, D, H, W) to give at once."""
+        """How many windows like `window` (1, channels, D, H, W) to give at once."""
         ...
 
 

@@ -17,6 +17,7 @@ from mambamim.inference.parameters import (
     a_text,
     check_array_affine,
     or_none,
+    paths,
     read_parameters,
     rows,
     texts,
@@ -27,6 +28,7 @@ DEFAULT_MODEL = "abdomen-small"
 _READERS: dict[str, Reader] = {
     "input": a_path,
     "output": a_path,
+    "channels": paths,
     "affine": or_none(rows),
     "model": a_text,
     "device": a_text,
@@ -49,6 +51,8 @@ class SegmentTask:
     Attributes:
         input: a volume file or a DICOM folder, or a .npy array with `affine`.
         output: the label map to write, named with one of `OUTPUT_SUFFIXES`; .npy is a bare array.
+        channels: files of the same scan's further channels, in the model's order; a NIfTI file
+            with a fourth axis holds all channels itself.
         affine: of a .npy input, 4x4 rows, voxel (i, j, k) to RAS mm; None for all other files.
         model: name in the catalogue, or path of a checkpoint.
         device: as `Segmenter` takes it: "auto", "cpu", "cuda", "cuda:1", "mps".
@@ -77,6 +81,7 @@ class SegmentTask:
     picture: Path | None = None
     preview: Path | None = None
     overwrite: bool = False
+    channels: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         _check_suffix("output", self.output, OUTPUT_SUFFIXES)
@@ -85,15 +90,18 @@ class SegmentTask:
         _check_suffix("picture", self.picture, (".png",))
         if self.quality not in ("full", "coarse"):
             raise BadInputError(f"The quality '{self.quality}' is unknown.", "Use full or coarse.")
-        check_array_affine(self.input, self.affine)
+        for place in (self.input, *self.channels):
+            check_array_affine(place, self.affine)
         if self.roi is not None and (
             np.shape(self.roi) != (2, 3) or not np.isfinite(np.asarray(self.roi, float)).all()
         ):
             raise BadInputError("The region of interest is not two corners (R, A, S) in mm.")
         places = [os.path.realpath(place) for place in self.places()]
-        if len({*places, os.path.realpath(self.input)}) != len(places) + 1:
+        inputs = {os.path.realpath(place) for place in (self.input, *self.channels)}
+        if len({*places, *inputs}) != len(places) + 1 + len(self.channels):
             raise BadInputError(
-                f"{self.output.name}: an output has the place of the input or of another output.",
+                f"{self.output.name}: an output has the place of the input or of another output, "
+                "or two channels are one file.",
                 "Give every file its own name.",
             )
 

@@ -16,11 +16,12 @@ from mambamim.catalogue.folders import user_folder
 from mambamim.checkpoints import Checkpoint, load_checkpoint
 from mambamim.data.intensity import rule_for
 from mambamim.data.orientation import from_ras, to_ras
+from mambamim.data.regions import Regions
 from mambamim.errors import BadInputError, OutOfMemoryError
 from mambamim.inference import openvino_runtime
 from mambamim.inference.body import Box, body_box
-from mambamim.inference.checks import checked_affine
-from mambamim.inference.cleanup import keep_largest_components
+from mambamim.inference.checks import checked_affine, checked_channels
+from mambamim.inference.cleanup import keep_largest_components, keep_largest_regions
 from mambamim.inference.network_grid import NetworkGrid
 from mambamim.inference.openvino_runtime import OpenVINORuntime
 from mambamim.inference.region import intersect, outside_removed, roi_box
@@ -57,7 +58,8 @@ class Segmenter:
             that give the same labels.
 
     Attributes:
-        labels: class value -> name.
+        labels: class value -> name; of regions, what a label map shows of each.
+        regions: where the network finds regions that overlap, in the order of painting.
         runtime: what runs the network.
 
     Raises:
@@ -79,6 +81,7 @@ class Segmenter:
             )
         self.checkpoint = loaded
         self.labels = loaded.labels
+        self.regions = Regions(loaded.header.regions) if loaded.header.regions else None
         self.runtime = self._choose_runtime(choose_device(device), runtime)
 
     def describe(self) -> dict[str, Any]:
@@ -107,7 +110,8 @@ class Segmenter:
         """Labels of a volume, on its own grid.
 
         Args:
-            volume: HU (or the model's own intensities), (D, H, W), any orientation.
+            volume: HU (or the model's own intensities), (D, H, W), any orientation; for a model of
+                several channels (C, D, H, W), in the order of its header.
             affine: 4x4, voxel index -> RAS mm.
             progress: told a fraction 0..1, never falling, and what is being done.
             cancel: asked all the time; True raises Cancelled within a second.
@@ -128,19 +132,23 @@ class Segmenter:
         wanted = self._wanted_values(organs)
         if quality not in ("full", "coarse"):
             raise BadInputError(f"There is no quality {quality!r}.", "Use full or coarse.")
-        affine = checked_affine(volume, affine)
-        ras, affine_ras = to_ras(volume, affine)
+        channels = checked_channels(volume, self.checkpoint.header)
+        for channel in channels:
+            affine = checked_affine(channel, affine)
+        shape = channels[0].shape
+        turned = [to_ras(channel, affine) for channel in channels]
+        ras, affine_ras = [array for array, _ in turned], turned[0][1]
         report = Report(progress, cancel)
         report(0.0, "preparing")
         qualities = ["coarse", "full"] if preview and quality == "full" else [quality]
         passes = [self._prepare(ras, affine_ras, roi, name) for name in qualities]
         report.windows = sum(p.windows for p in passes if p)
-        labels: np.ndarray = np.zeros(volume.shape, self._dtype())
+        labels: np.ndarray = np.zeros(shape, self._dtype())
         for number, item in enumerate(passes):
             found = self._run(item, report, qualities[number]) if item else None
             if found is not None:
                 found = outside_removed(found, affine_ras, roi)
-                found = from_ras(found, affine, volume.shape)
+                found = from_ras(found, affine, shape)
                 labels = self._tidy(found, wanted, keep_largest)
             if preview and number < len(passes) - 1:
                 preview(labels)
@@ -185,14 +193,16 @@ class Segmenter:
         return {values[name] for name in organs}
 
     def _prepare(
-        self, ras: np.ndarray, affine_ras: np.ndarray, roi: np.ndarray | None, quality: str
+        self, ras: list[np.ndarray], affine_ras: np.ndarray, roi: np.ndarray | None, quality: str
     ) -> _Pass | None:
         """The image the network sees, or None where there is nothing to see."""
         header = self.checkpoint.header
         fine = list(header.spacing_mm)
         spacing = fine if quality == "full" else [max(COARSE_MM, mm) for mm in fine]
-        grid = NetworkGrid.of(ras.shape, affine_ras, spacing)
-        volume = grid.resample(ras, _memory_device(self.runtime.device, grid, len(self.labels)))
+        grid = NetworkGrid.of(ras[0].shape, affine_ras, spacing)
+        held = len(self.labels) + len(ras) - 1
+        device = _memory_device(self.runtime.device, grid, held)
+        volume = grid.resample(ras[0], device)
         whole = tuple(slice(0, n) for n in grid.shape)
         box: Box | None = (whole[0], whole[1], whole[2])
         if header.modality == "CT":
@@ -201,10 +211,17 @@ class Segmenter:
             box = intersect(box, roi_box(grid, affine_ras, roi, spacing))
         if box is None:
             return None
-        low, high = self._limits(ras)
-        image = ((volume[box] - low) / (high - low)).clamp_(0, 1)[None, None]
+        parts = [self._scaled(volume[box], ras[0])]
+        del volume
+        parts += [self._scaled(grid.resample(more, device)[box], more) for more in ras[1:]]
+        image = torch.stack(parts)[None]
         count = count_windows(tuple(image.shape[2:]), header.patch_size, OVERLAP)
         return _Pass(grid, box, image, count)
+
+    def _scaled(self, values: Tensor, ras: np.ndarray) -> Tensor:
+        """Values of a channel in 0..1 by the limits of all of it."""
+        low, high = self._limits(ras)
+        return ((values - low) / (high - low)).clamp_(0, 1)
 
     def _limits(self, ras: np.ndarray) -> tuple[float, float]:
         """What becomes 0 and 1, as in training: a CT's window is fixed, an MR's is its own."""
@@ -218,7 +235,7 @@ class Segmenter:
         try:
             scores = predict(
                 item.image, self.runtime, self.checkpoint.header.patch_size, count, OVERLAP,
-                lambda n: report.windows_done(n, message), report.cancelled,
+                lambda n: report.windows_done(n, message), report.cancelled, self.regions is None,
             )  # fmt: skip
         except (OutOfMemoryError, torch.cuda.OutOfMemoryError) as error:
             if self.runtime.device.type == "cpu":
@@ -227,9 +244,11 @@ class Segmenter:
             self.runtime = self._choose_runtime(torch.device("cpu"), "auto")
             moved = _Pass(item.grid, item.box, item.image.cpu(), item.windows)
             return self._run(moved, report, quality)
-        return restore_labels(scores, item.grid, item.box, self._dtype())
+        return restore_labels(scores, item.grid, item.box, self._dtype(), self.regions)
 
     def _tidy(self, labels: np.ndarray, wanted: set[int] | None, keep_largest: bool) -> np.ndarray:
+        if keep_largest and self.regions is not None:
+            labels, keep_largest = keep_largest_regions(labels, self.regions), False
         if wanted is not None:
             kept = np.zeros(max(self.labels) + 1, labels.dtype)
             kept[list(wanted)] = list(wanted)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -12,9 +13,12 @@ import numpy as np
 
 from mambamim.catalogue import record_seconds
 from mambamim.data.arrays import write_array
+from mambamim.data.channels import channels_array, read_channels
 from mambamim.data.picture import write_overlay
 from mambamim.data.statistics import OrganStatistics, organ_statistics, write_statistics
-from mambamim.data.volume import Volume, read_volume, write_label_map
+from mambamim.data.volume import Volume, write_label_map
+from mambamim.errors import BadInputError
+from mambamim.inference.checks import ChannelsError
 from mambamim.inference.outputs import check_pictures, check_writable, nothing_left, stop_if
 from mambamim.inference.segment_task import SegmentTask, side_files
 
@@ -67,7 +71,7 @@ class SegmenterLike(Protocol):
         keep_largest: bool = False,
         preview: Callable[[np.ndarray], None] | None = None,
     ) -> np.ndarray:
-        """Labels of the shape of `volume` (D, H, W)."""
+        """Labels (D, H, W) of `volume`, of that shape, or (C, D, H, W) of several channels."""
 
 
 def segment_file(
@@ -98,7 +102,8 @@ def segment_file(
         return SegmentOutcome(task.output, skipped=True)
     report(0.0, "reading")
     affine = None if task.affine is None else np.asarray(task.affine, np.float64)
-    volume = read_volume(task.input, affine)
+    channels = read_channels((task.input, *task.channels), affine)
+    volume = channels[0]  # what is written lies on its grid, and statistics are of it
     for place in task.places():
         check_writable(place)
     if task.picture is not None:
@@ -106,9 +111,9 @@ def segment_file(
     stop_if(stop)
     ready = segmenter if isinstance(segmenter, SegmenterLike) else segmenter()
     names = _wanted(ready.labels, task.organs)
-    with nothing_left(task.places(), side_files) as written:
+    with nothing_left(task.places(), side_files) as written, _naming(task.input):
         labels = ready.segment(
-            volume.array,
+            channels_array(channels),
             volume.affine,
             lambda fraction, message: report(0.03 + 0.9 * fraction, message),
             stop,
@@ -126,6 +131,15 @@ def segment_file(
         record_seconds(task.model, _machine(described), seconds)
     report(1.0, "done")
     return SegmentOutcome(task.output, tuple(rows), seconds, False, described, tuple(written))
+
+
+@contextmanager
+def _naming(scan: Path) -> Iterator[None]:
+    """A segmenter knows no file names; a person does."""
+    try:
+        yield
+    except ChannelsError as error:
+        raise BadInputError(f"{scan.name}: {error.message}", error.hint) from error
 
 
 def _write(

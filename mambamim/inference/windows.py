@@ -35,6 +35,7 @@ def predict(
     overlap: float,
     on_windows: OnWindows,
     cancel: Cancel,
+    exclusive: bool = True,
 ) -> Tensor:
     """Scores of an image, averaged over overlapping windows with Gaussian weights.
 
@@ -42,13 +43,14 @@ def predict(
     background.
 
     Args:
-        image: (1, 1, D, H, W), intensities in 0..1, on the device that shall hold the scores.
+        image: (1, C, D, H, W), intensities in 0..1, on the device that shall hold the scores.
         runtime: what runs the network.
         patch: window size in voxels.
         num_classes: channels of the network's output.
         overlap: share of a window that the next one covers again, 0 to below 1.
         on_windows: told how many more windows are done.
         cancel: asked all the time; True raises Cancelled.
+        exclusive: whether the first class is background; else all are regions, found above 0.
 
     Returns:
         (num_classes, D, H, W), float32.
@@ -63,13 +65,16 @@ def predict(
             raise Cancelled()
         scores = windows.new_zeros(len(windows), num_classes, *patch)
         tissue = (windows > 0).flatten(1).any(1)
-        scores[:, 0] = (~tissue).float()[:, None, None, None]
+        if exclusive:
+            scores[:, 0] = (~tissue).float()[:, None, None, None]
+        else:
+            scores[~tissue] = -1.0
         if tissue.any():
             scores[tissue] = runtime(windows[tissue], cancel).to(windows.device)
         on_windows(len(windows))
         return scores
 
-    window = image.new_zeros(1, 1, *patch)
+    window = image.new_zeros(1, image.shape[1], *patch)
     batch = runtime.batch_size(window, cancel)
     while True:
         try:

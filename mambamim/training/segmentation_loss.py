@@ -1,12 +1,14 @@
-"""The loss of fine-tuning: Dice and cross-entropy, also where labels leave a class open."""
+"""The losses of fine-tuning: of classes that exclude each other, and of regions that overlap."""
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from monai.losses import DiceLoss
 from torch import Tensor, nn
 
-from mambamim.data.class_sets import ClassSets
+from mambamim.data.class_sets import UNKNOWN, ClassSets
+from mambamim.data.regions import Regions
 
 
 class SegmentationLoss(nn.Module):
@@ -17,7 +19,7 @@ class SegmentationLoss(nn.Module):
     of the voxels whose class is known.
 
     Args:
-        network: (B, 1, D, H, W) -> logits.
+        network: (B, C, D, H, W) -> logits.
         sets: what label values mean.
 
     Attributes:
@@ -33,7 +35,7 @@ class SegmentationLoss(nn.Module):
         self._dice = DiceLoss(include_background=False, batch=True)
 
     def forward(self, image: Tensor, label: Tensor) -> Tensor:
-        """(B, 1, D, H, W) float and int64, values of the sets -> scalar."""
+        """(B, C, D, H, W) float and (B, 1, D, H, W) int64, values of the sets -> scalar."""
         logits = self.network(image)
         with torch.autocast(logits.device.type, enabled=False):
             return self._loss(logits.float(), label[:, 0])
@@ -48,4 +50,40 @@ class SegmentationLoss(nn.Module):
         entropy = -(inside * counts).sum() / counts.sum().clamp(min=1)
         known = (number == 1)[:, None]
         dice: Tensor = self._dice(log_shares.exp() * known, (allowed & known).float())
+        return entropy + dice
+
+
+class RegionLoss(nn.Module):
+    """Dice + binary cross-entropy of a network over regions that overlap, a sigmoid each.
+
+    Both are means over regions; voxels of which nothing is known count in neither.
+
+    Args:
+        network: (B, C, D, H, W) -> logits, one a region.
+        regions: what label values mean.
+
+    Attributes:
+        network: the same.
+    """
+
+    _inside: Tensor
+
+    def __init__(self, network: nn.Module, regions: Regions) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("_inside", torch.from_numpy(regions.table()), persistent=False)
+        self._dice = DiceLoss(batch=True)  # no background among the channels
+
+    def forward(self, image: Tensor, label: Tensor) -> Tensor:
+        """(B, C, D, H, W) float and (B, 1, D, H, W) int64, values of the regions -> scalar."""
+        logits = self.network(image)
+        with torch.autocast(logits.device.type, enabled=False):
+            return self._loss(logits.float(), label)
+
+    def _loss(self, logits: Tensor, label: Tensor) -> Tensor:
+        inside = self._inside[label[:, 0]].movedim(-1, 1).float()
+        known = (label != UNKNOWN).float()
+        by_voxel = F.binary_cross_entropy_with_logits(logits, inside, reduction="none")
+        entropy = (by_voxel * known).sum() / (known.sum() * logits.shape[1]).clamp(min=1)
+        dice: Tensor = self._dice(logits.sigmoid() * known, inside * known)
         return entropy + dice

@@ -50,20 +50,28 @@ def segment_case(network: nn.Module, case: CropSource, size: Sequence[int]) -> n
     return segment_values(network, case.image((whole[0], whole[1], whole[2])), size)
 
 
-@torch.no_grad()
 def segment_values(network: nn.Module, values: np.ndarray, size: Sequence[int]) -> np.ndarray:
     """Labels of a whole scan by overlapping windows, (D, H, W) uint8.
 
     Args:
         network: in evaluation mode.
-        values: (D, H, W) float32 in 0..1.
+        values: (D, H, W) float32 in 0..1, or (C, D, H, W) of several channels.
         size: of a window, voxels.
     """
-    image = torch.from_numpy(values)[None, None].to(next(network.parameters()).device)
+    logits = window_logits(network, values, size)
+    return logits.argmax(0).to(torch.uint8).cpu().numpy()
+
+
+@torch.no_grad()
+def window_logits(network: nn.Module, values: np.ndarray, size: Sequence[int]) -> torch.Tensor:
+    """As `segment_values`: (classes, D, H, W) on the network's device."""
+    image = torch.from_numpy(values).reshape(1, -1, *values.shape[-3:])
+    image = image.to(next(network.parameters()).device)
     logits = sliding_window_inference(
         image, tuple(size), 4, network, overlap=_OVERLAP, mode="gaussian", sigma_scale=0.125
     )
-    return logits[0].argmax(0).to(torch.uint8).cpu().numpy()
+    assert isinstance(logits, torch.Tensor)  # the network gives one
+    return logits[0]
 
 
 def score_case(network: nn.Module, case: CropSource, size: Sequence[int]) -> dict[int, float]:

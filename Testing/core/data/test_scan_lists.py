@@ -148,3 +148,49 @@ def test_sub_folders_with_volumes_are_told_of(tmp_path, caplog):
         (tmp_path / place).touch()
     assert [scan.image.name for scan in find_scans([tmp_path / "scans"])] == ["a.nii.gz"]
     assert "1 sub-folders of scans hold volumes and are left out" in caplog.text
+
+
+def four(folder: Path) -> tuple[list[Path], Path]:
+    images = [touch(folder / "imagesTr" / f"a_{number:04}.nii.gz") for number in range(4)]
+    return images, touch(folder / "labelsTr" / "a.nii.gz")
+
+
+@pytest.mark.parametrize("how", ["decathlon", "nnunet list", "nnunet folder"])
+def test_channels_of_a_case_are_one_scan_where_they_are_joined(tmp_path, how):
+    images, label = four(tmp_path)
+    names = {"0": "T1w", "1": "t1gd", "2": "T2w", "3": "FLAIR"}
+    paths = [f"imagesTr/{image.name}" for image in images]
+    content = {
+        "decathlon": {"modality": names,
+                      "training": [{"image": paths, "label": "labelsTr/a.nii.gz"}]},
+        "nnunet list": {"channel_names": names,
+                        "dataset": {"a": {"images": paths, "label": "labelsTr/a.nii.gz"}}},
+        "nnunet folder": {"channel_names": names},
+    }  # fmt: skip
+    listing(tmp_path, **content[how])
+    wanted = ScanSource(images[0], label, "MR", tuple(images[1:]), tuple(names.values()), True)
+    assert find_scans([tmp_path], joined=True) == [wanted]
+    assert find_scans([tmp_path]) == [ScanSource(image, label, "MR") for image in images]
+
+
+def test_channels_that_do_not_fit_are_told_of(tmp_path):
+    images, _ = four(tmp_path / "gap")
+    images[1].unlink()
+    four(tmp_path / "few")
+    listing(tmp_path / "few", channel_names={"0": "T1", "1": "T2"})
+    four(tmp_path / "mixed")
+    listing(tmp_path / "mixed", channel_names={"0": "CT", "1": "PET", "2": "T1", "3": "T2"})
+    for place, message in (
+        ("gap", "channels of a are numbered 0000, 0002, 0003"),
+        ("few", r"a_0000\.nii\.gz is of a case with 4 of 2 channels"),
+        ("mixed", "CT, PET, T1, T2 are not all CT and not all MR"),
+    ):
+        with pytest.raises(BadInputError, match=message):
+            find_scans([tmp_path / place], joined=True)
+    missing = listing(tmp_path / "none", training=[{"image": ["x.nii", "y.nii"]}])
+    with pytest.raises(BadInputError, match="lists 2 files that are not there"):
+        find_scans([missing], joined=True)
+    for bad in ([], [1], "images"):
+        listing(tmp_path / "bad", dataset={"a": {"images": bad} if bad != "images" else []})
+        with pytest.raises(BadInputError, match="no list of scans"):
+            find_scans([tmp_path / "bad"])

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -5,7 +6,16 @@ from tiny_networks import TINY
 
 from mambamim.checkpoints import save_checkpoint
 from mambamim.errors import BadInputError
-from mambamim.evaluation.class_names import beside, dataset_names, matched, names_in, read_classes
+from mambamim.evaluation.class_names import (
+    beside,
+    dataset_names,
+    matched,
+    matched_regions,
+    names_in,
+    read_classes,
+    read_regions,
+)
+from mambamim.finetuning.label_scheme import scheme_of
 from mambamim.models import build_model
 
 TWO = {1: "liver", 2: "spleen"}
@@ -77,3 +87,37 @@ def test_label_values_find_their_class_by_name():
         matched({4: "spleen", 6: "cyst"}, TWO, strict=True)
     with pytest.raises(BadInputError, match="does not have"):
         matched({6: "cyst"}, TWO, strict=False)
+
+
+NNUNET = {"labels": {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "enhancing": 3},
+          "regions_class_order": [1, 2, 3]}  # fmt: skip
+BRATS = {"labels": {"whole": [1, 2, 4], "core": [1, 4], "enhancing": 4},
+         "regions_class_order": [2, 1, 4]}  # fmt: skip
+
+
+def test_regions_of_a_file_and_of_a_checkpoint(tmp_path):
+    path = tmp_path / "my data set.json"
+    path.write_text(json.dumps(NNUNET), encoding="utf-8")
+    regions = read_regions([str(path)])
+    assert regions.unions == {1: (1, 2, 3), 2: (2, 3), 3: (3,)}
+    assert read_classes([str(path)]) == {1: "whole", 2: "core", 3: "enhancing"}
+    model = tmp_path / "mine.safetensors"
+    network = build_model("hymamba_small", num_classes=3, **TINY["hymamba_small"])
+    listed = [dataclasses.asdict(region) for region in regions.members]
+    save_checkpoint(model, network, regions.labels, regions=listed)
+    assert read_regions([str(model)]) == regions
+    assert read_classes([str(model)]) == read_classes([str(path)])
+    path.write_text(json.dumps({"labels": {"1": "liver"}}), encoding="utf-8")
+    for texts in ([str(path)], ["1=liver"], ["1"], ["1=a", "2=b"], ["1 2"]):
+        assert read_regions(texts) is None
+
+
+def test_values_of_the_same_regions_are_brought_together():
+    ours, theirs = (scheme_of(content, "x").regions for content in (NNUNET, BRATS))
+    assert matched_regions(theirs, ours) == {1: 2, 2: 1, 4: 3}
+    assert matched_regions(ours, ours) == {1: 1, 2: 2, 3: 3}
+    other = scheme_of({"labels": {"whole": [1, 2], "cyst": 2}, "regions_class_order": [1, 2]}, "x")
+    for one in (None, other.regions):
+        with pytest.raises(BadInputError, match="names others") as caught:
+            matched_regions(one, ours)
+        assert "--label-map" in caught.value.hint

@@ -215,3 +215,35 @@ def test_cancelling_ends_with_3(folders, monkeypatch, capsys):
     monkeypatch.setattr("mambamim.evaluation.evaluate.score_pair", stop)
     assert evaluate(folders) == 3
     assert "no scores were written" in capsys.readouterr().err
+
+
+def test_regions_that_overlap_are_scored_whole(tmp_path):
+    truth, found = labels(), labels(2)
+    truth[5:8, 6:10, 4:8], found[5:8, 6:10, 4:9] = 2, 2
+    save(tmp_path / "truth" / "a.nii.gz", np.where(truth == 2, 4, truth).astype(np.uint8), MM)
+    save(tmp_path / "found" / "a.nii.gz", found, MM)
+    ours = {"labels": {"whole": [1, 2], "core": 2}, "regions_class_order": [1, 2]}
+    theirs = {"labels": {"whole": [1, 4], "core": 4}, "regions_class_order": [1, 4]}
+    for name, content in (("ours.json", ours), ("theirs.json", theirs)):
+        (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
+    wishes = ["--classes", tmp_path / "ours.json", "--label-map", tmp_path / "theirs.json"]
+    assert evaluate(tmp_path, *wishes) == 0
+    rows = list(csv.DictReader((tmp_path / "out" / "scores.csv").open(encoding="utf-8")))
+    wanted = {}
+    for name, least in (("whole", 1), ("core", 2)):
+        one, other = found >= least, truth >= least
+        wanted[name] = 2 * (one & other).sum() / (one.sum() + other.sum())
+    assert {row["name"]: float(row["dice"]) for row in rows} == pytest.approx(wanted, abs=1e-6)
+    assert (tmp_path / "out" / "worst_1_a.png").is_file()
+
+
+def test_regions_and_classes_are_not_scored_against_each_other(tmp_path, capsys):
+    for place in ("truth", "found"):
+        save(tmp_path / place / "a.nii.gz", labels(), MM)
+    content = {"labels": {"whole": [1, 2], "core": 2}, "regions_class_order": [1, 2]}
+    (tmp_path / "regions.json").write_text(json.dumps(content), encoding="utf-8")
+    (tmp_path / "classes.json").write_text('{"1": "whole", "2": "core"}', encoding="utf-8")
+    both = tmp_path / "regions.json", tmp_path / "classes.json"
+    for one, other, said in ((*both, "names others"), (*both[::-1], "is of classes")):
+        assert evaluate(tmp_path, "--classes", one, "--label-map", other) == 2
+        assert said in capsys.readouterr().err

@@ -133,3 +133,20 @@ def test_what_cannot_be_scored_is_refused(change):
     given = {"found": cube(), "truth": cube(), "spacing_mm": MM, "classes": ONE, **change}
     with pytest.raises(BadInputError):
         score_pair(**given)
+
+
+def test_a_region_is_the_union_of_its_values():
+    found, truth = np.zeros((2, 20, 16, 10), np.uint8)
+    truth[2:14, 2:12, 2:8], truth[5:10, 4:9, 3:6] = 1, 2
+    found[3:15, 2:12, 2:8], found[5:11, 5:9, 3:6] = 1, 3
+    names, unions = {1: "whole", 2: "core", 9: "none"}, {1: (1, 2, 3), 2: (2, 3), 9: (8, 9)}
+    scores = score_pair(found, truth, MM, names, 1.0, unions)
+    for score, values in zip(scores, unions.values(), strict=True):
+        one, other = (np.isin(array, values).astype(np.uint8) for array in (found, truth))
+        [alone] = score_pair(one, other, MM, {1: "x"}, 1.0)
+        assert score.outcome == alone.outcome
+        if alone.scored:
+            for what in ("dice", "nsd", "hd95_mm", "truth_ml", "found_ml"):
+                assert getattr(score, what) == pytest.approx(getattr(alone, what))
+    assert scores[2].outcome == "absent"
+    assert scores[0].dice != score_pair(found, truth, MM, {1: "whole"})[0].dice

@@ -6,6 +6,7 @@ import torch
 
 from mambamim.data.class_sets import UNKNOWN, ClassSets
 from mambamim.data.crops import CropDataset
+from mambamim.data.regions import Region, Regions
 from mambamim.finetuning import augmentation
 from mambamim.finetuning.augmentation import AugmentedCrops, mirrored_values
 
@@ -181,3 +182,34 @@ def test_crops_that_are_no_cubes_keep_their_shape():
         crops = augmented(kind, Painted((16, 8, 12)), ("a", "b", "c"))
         assert {tuple(crops[n]["image"].shape) for n in range(25)} == {(1, 16, 8, 12)}
         assert all(torch.isfinite(crops[n]["image"]).all() for n in range(25))
+
+
+class Channels(Painted):
+    """The same image in three channels."""
+
+    def __getitem__(self, number):
+        crop = super().__getitem__(number)
+        return {**crop, "image": crop["image"].repeat(3, 1, 1, 1)}
+
+
+@pytest.mark.parametrize("kind", ["paper", "strong"])
+def test_channels_are_moved_alike_and_changed_each_by_itself(kind):
+    sides = augmented(kind, Channels(), ("a", "b", "c")), augmented(kind, classes=("a", "b", "c"))
+    for number in range(6):
+        moved = still(augmented(kind, Channels(), ("a", "b", "c")))[number]["image"]
+        assert torch.equal(moved[0], moved[1])
+        assert torch.equal(moved[0], moved[2])
+        changed, alone = (crops[number]["image"] for crops in sides)
+        assert changed.shape == (3, 12, 12, 12)
+        assert torch.equal(changed[:1], alone), "the first one is changed as a single one is"
+    changed = [sides[0][number]["image"] for number in range(6)]
+    assert any(not torch.equal(image[0], image[1]) for image in changed)
+
+
+def test_regions_keep_their_values_in_a_mirror_unless_they_have_a_side():
+    whole = Regions((Region("whole", (1, 2), 1), Region("core", (2,), 2)))
+    assert torch.equal(mirrored_values(("whole", "core"), whole), torch.arange(256))
+    sided = Regions((Region("left kidney", (1, 2), 1), Region("cyst", (2,), 2)))
+    assert mirrored_values(("left kidney", "cyst"), sided) is None
+    crops = still(augmented("strong", Painted(), ("whole", "core"), whole))
+    assert {int(v) for n in range(8) for v in crops[n]["label"].unique()} <= {0, 1, 2, 3, UNKNOWN}

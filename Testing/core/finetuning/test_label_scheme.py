@@ -141,3 +141,51 @@ def test_from_a_file(tmp_path):
             read_scheme(path)
     with pytest.raises(BadInputError, match=r"absent\.json cannot be read"):
         read_scheme(tmp_path / "absent.json")
+
+
+TUMOUR = {"background": 0, "whole tumour": [1, 2, 3], "tumour core": [2, 3], "enhancing tumour": 3}
+
+
+def regions(labels=TUMOUR, order=(1, 2, 3), **more):
+    return scheme_of({"labels": labels, "regions_class_order": list(order), **more}, "dataset.json")
+
+
+def test_regions_as_nnunet_names_them():
+    found = regions()
+    assert found.classes == ("whole tumour", "tumour core", "enhancing tumour")
+    assert [(r.values, r.painted) for r in found.regions.members] == [
+        ((1, 2, 3), 1), ((2, 3), 2), ((3,), 3)]  # fmt: skip
+    assert found.sets is found.regions
+    assert found.values == dict(enumerate(found.classes, start=1))
+    assert found.lookup("a.nii.gz", [1, 2, 3])[:4].tolist() == [0, 1, 2, 3]
+    assert regions({"kidney": [1, 2, 3], "masses": [2, 3], "tumour": 2}, (1, 3, 2)).regions.labels \
+        == {1: "kidney (rest)", 3: "masses (rest)", 2: "tumour"}  # fmt: skip
+
+
+def test_values_beside_regions():
+    found = regions({"a": [1, 2], "b": 2, "background": [0, 5], "ignore": 6}, (1, 2))
+    table = found.lookup("a.nii.gz", [1, 2, 5, 6])
+    assert [int(table[v]) for v in (0, 1, 2, 5, 6)] == [0, 1, 2, 0, UNKNOWN]
+    with pytest.raises(BadInputError, match="holds the value 7"):
+        found.lookup("a.nii.gz", [7])
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"order": (1, 2)}, "for 3 regions"),
+        ({"order": ("1", 2, 3)}, "not each is a value of its region"),
+        ({"order": (1, 1, 3)}, "not each is a value of its region"),
+        ({"order": (3, 2, 3)}, "Two regions are 3"),
+        ({"labels": {"core": 2, "whole": [1, 2]}, "order": (2, 1)}, "value 2 becomes 1"),
+        ({"unlabelled": {"a.nii.gz": ["tumour core"]}}, "every case needs labels of all"),
+        ({"classes": ["tumour core"]}, '"classes" in dataset.json'),
+        ({"labels": {"a": [1, 256]}, "order": (1,)}, "no region with its label values"),
+        ({"labels": {"a": []}, "order": (1,)}, "no region with its label values"),
+        ({"labels": {"a": [1, 2], "ignore": 2}, "order": (1,)}, "two things of the value 2"),
+        ({"labels": {"background": 0}, "order": ()}, "There is no region"),
+    ],
+)
+def test_regions_that_do_not_fit_are_told(more, said):
+    with pytest.raises(BadInputError, match=said):
+        regions(**more)

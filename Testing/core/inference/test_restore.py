@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mambamim.data.regions import Region, Regions
 from mambamim.inference.network_grid import NetworkGrid
 from mambamim.inference.restore import restore_labels
 
@@ -15,20 +16,30 @@ def smooth_scores(classes, shape, seed=0):
     return F.interpolate(coarse, size=shape, mode="trilinear", align_corners=True)[0]
 
 
+TUMOUR = Regions(
+    (Region("whole", (1, 2, 3, 4), 2), Region("core", (1, 3), 1), Region("enhancing", (3,), 3),
+     Region("cyst", (4,), 4))
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("regions", [None, TUMOUR])
 @pytest.mark.parametrize("scan_mm", [0.8, 1.5, 2.5])
-def test_equals_full_interpolation(scan_mm):
+def test_equals_full_interpolation(scan_mm, regions):
     scan_shape = (40, 33, 21)
     grid = NetworkGrid.of(scan_shape, np.diag([scan_mm, scan_mm, 2.0, 1]), [1.5] * 3)
-    scores = smooth_scores(5, grid.shape)
+    scores = smooth_scores(5 if regions is None else 4, grid.shape)
     whole = tuple(slice(0, n) for n in grid.shape)
-    got = restore_labels(scores, grid, whole, np.uint8)
+    got = restore_labels(scores, grid, whole, np.uint8, regions)
     axes = [
         np.clip(axis.from_scan(np.arange(axis.scan_size)), 0, axis.size - 1) for axis in grid.axes
     ]
     places = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
     unit = 2 * places / (np.array(grid.shape) - 1) - 1
     points = torch.from_numpy(unit[..., ::-1].astype(np.float32))[None]
-    full = F.grid_sample(scores[None], points, align_corners=True)[0].argmax(0).numpy()
+    everywhere = F.grid_sample(scores[None], points, align_corners=True)[0]
+    full = everywhere.argmax(0).numpy()
+    if regions is not None:
+        full = regions.paint((everywhere > 0).numpy())
     assert got.shape == scan_shape
     assert len(np.unique(full)) == 5
     assert (got == full).mean() > 0.9999  # ties may fall either way

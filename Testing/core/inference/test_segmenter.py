@@ -7,12 +7,15 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 import mambamim.inference.segmenter as module
 from mambamim.checkpoints import Checkpoint
+from mambamim.data.regions import Region
 from mambamim.errors import BadInputError, Cancelled, OutOfMemoryError
 from mambamim.inference import Segmenter
 from mambamim.inference.runtimes import TorchRuntime
+from mambamim.inference.windows import predict
 
 
 def scan(shape=(50, 44, 40), spacing=(1.5, 1.5, 1.5)):
@@ -219,3 +222,114 @@ def test_auto_takes_openvino_only_where_it_agrees(checkpoint, monkeypatch, tmp_p
     agrees = module.openvino_runtime.Agreement(1.0, 1e-5, 1.0, 0.1)
     monkeypatch.setattr(module.OpenVINORuntime, "agreement", lambda self, runtime: agrees)
     assert Segmenter(checkpoint, device="cpu").describe()["runtime"] == "openvino"
+
+
+class ByChannel(torch.nn.Module):
+    """A region a channel: where it is brighter than half."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(20.0))
+
+    def forward(self, x):
+        return self.scale * (x[:, :2] - 0.5)
+
+
+REGIONS = (Region("tumour", (1, 2), 1), Region("core", (2,), 2))
+
+
+@pytest.fixture
+def overlapping(checkpoint):
+    header = dataclasses.replace(
+        checkpoint.header,
+        architecture={"name": "by-channel", "in_channels": 2, "num_classes": 2},
+        labels={1: "tumour (rest)", 2: "core"},
+        regions=REGIONS,
+        channels=("t1", "t2"),
+        modality="MR",
+    )
+    return Checkpoint(ByChannel().eval(), dict(header.labels), header, checkpoint.path)
+
+
+def brain(spacing=(1.5, 1.5, 1.5)):
+    shape = tuple(round(60 / mm) for mm in spacing)
+    truth = np.zeros(shape, np.uint8)
+    truth[tuple(slice(n // 5, 3 * n // 5) for n in shape)] = 1
+    truth[tuple(slice(n // 3, n // 2) for n in shape)] = 2
+    levels = np.stack([100 + 500 * (truth >= 1), 2000 + 900 * (truth >= 2)])
+    # An MR's own limits are those of its head, so each channel has its own scale.
+    levels[:, :2] = 0
+    return levels.astype(np.int16), truth, np.diag([*spacing, 1.0])
+
+
+@pytest.mark.parametrize("spacing", [(1.5, 1.5, 1.5), (1.0, 2.0, 3.0)])
+def test_regions_are_painted_of_the_channels(overlapping, spacing):
+    volume, truth, affine = brain(spacing)
+    segmenter = Segmenter(overlapping, device="cpu", runtime="torch")
+    found = segmenter.segment(volume, affine)
+    assert (found.dtype, found.shape) == (np.uint8, truth.shape)
+    if spacing == (1.5, 1.5, 1.5):
+        assert np.array_equal(found, truth)
+    assert dice(found > 0, truth > 0, True) > 0.9
+    assert dice(found, truth, 2) > 0.8
+    only = segmenter.segment(volume, affine, organs=["core"])
+    assert np.array_equal(only, np.where(found == 2, found, 0))
+    turned = segmenter.segment(volume[:, ::-1], affine @ np.diag([-1.0, 1, 1, 1]))
+    assert np.array_equal(turned[::-1], found)
+
+
+def test_the_largest_piece_is_of_a_whole_region(overlapping):
+    volume, truth, affine = brain()
+    alone = np.zeros_like(truth)
+    alone[-6:-2, -6:-2, -6:-2] = 1
+    volume[0][alone > 0] = 600
+    core = truth == 2
+    volume[0][core.any(axis=(1, 2))] = np.where(core, 600, 100)[core.any(axis=(1, 2))]
+    segmenter = Segmenter(overlapping, device="cpu", runtime="torch")
+    found = segmenter.segment(volume, affine)
+    assert found[alone > 0].all()
+    assert ndimage.label((found == 1) & (alone == 0))[1] == 2, "the core parts what is around it"
+    kept = segmenter.segment(volume, affine, keep_largest=True)
+    assert np.array_equal(kept, np.where(alone > 0, 0, found))
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_a_window_without_tissue_is_background_or_in_no_region(overlapping, exclusive):
+    runtime = TorchRuntime(overlapping.model, torch.device("cpu"))
+    scores = predict(torch.zeros(1, 2, 40, 32, 32), runtime, (32, 32, 32), 2, 0.25,
+                     lambda n: None, lambda: False, exclusive)  # fmt: skip
+    assert (scores[1] < scores[0]).all() if exclusive else (scores < 0).all()
+
+
+def test_windows_without_tissue_are_in_no_region(overlapping):
+    volume, truth, affine = brain((0.5, 0.5, 0.5))
+    volume[:, 80:] = 0  # air as far as the last windows
+    truth[80:] = 0
+    found = Segmenter(overlapping, device="cpu", runtime="torch").segment(volume, affine)
+    assert not found[90:].any()
+    assert dice(found > 0, truth > 0, True) > 0.9
+
+
+@pytest.mark.parametrize("count", [1, 3, None])
+def test_another_number_of_channels_is_refused(overlapping, count):
+    volume = brain()[0]
+    volume = volume[0] if count is None else volume[[0] * count]
+    with pytest.raises(BadInputError, match=r"takes 2 channels \(t1, t2\)") as caught:
+        Segmenter(overlapping, device="cpu", runtime="torch").segment(volume, np.eye(4))
+    assert f"has {count or 1}" in str(caught.value)
+    assert "--channels" in caught.value.hint
+
+
+def test_openvino_runs_regions_of_channels(overlapping, monkeypatch, tmp_path):
+    pytest.importorskip("openvino")
+    monkeypatch.setenv("MAMBAMIM_HOME", str(tmp_path))
+    volume, truth, affine = brain()
+    compiled = Segmenter(overlapping, device="cpu", runtime="openvino")
+    assert np.array_equal(compiled.segment(volume, affine), truth)
+
+    class Shifted(TorchRuntime):
+        def __call__(self, windows, cancel):
+            return super().__call__(windows, cancel) - 100  # the highest one is the same
+
+    shifted = Shifted(overlapping.model, torch.device("cpu"))
+    assert compiled.runtime.agreement(shifted).same_label < 0.5

@@ -291,3 +291,51 @@ def test_batches_that_make_no_sense_are_refused(tmp_path):
     twin = tmp_path / "b.nii.gz"
     with pytest.raises(BadInputError, match=r"b\.nii\.gz"):
         plan_batch([root / "b.nii.gz", twin], tmp_path / "out")
+
+
+def test_channels_are_one_case(tmp_path):
+    names = ("b_0000.nii.gz", "b_0001.nii.gz", "c_0000.mha", "c_0001.mha")
+    for name in names:
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "in" / name).touch()
+    files, out = [tmp_path / "in" / name for name in names], tmp_path / "out"
+    assert plan_batch([tmp_path / "in"], out, True) == [
+        Case(files[0], out / "b.nii.gz", (files[1],)),
+        Case(files[2], out / "c.mha", (files[3],)),
+    ]
+    assert plan_batch(files[:2], tmp_path / "x.nii.gz", True) == [
+        Case(files[0], tmp_path / "x.nii.gz", (files[1],))
+    ]
+    assert len(plan_batch(files, out)) == 4
+    files[0].unlink()
+    with pytest.raises(BadInputError, match="channels of b are numbered 0001"):
+        plan_batch([tmp_path / "in"], out, True)
+    with pytest.raises(BadInputError, match="some inputs are files and some are folders"):
+        plan_batch([tmp_path / "in", files[2]], out, True)
+
+
+def test_all_channels_reach_the_segmenter(scan, tmp_path):
+    """As files of their own, and as the fourth axis of one."""
+    one = np.asarray(nib.load(scan).dataobj)
+    other, joint = tmp_path / "other.nii.gz", tmp_path / "joint.nii.gz"
+    nib.save(nib.Nifti1Image(one + 7, AFFINE), other)
+    nib.save(nib.Nifti1Image(np.stack([one, one + 7], -1), AFFINE), joint)
+    seen = []
+
+    class Sees(FakeSegmenter):
+        def segment(self, volume, affine, *how, **options):
+            seen.append(volume)
+            return super().segment(volume[0], affine, *how, **options)
+
+    for number, given in enumerate((
+        {"input": str(scan), "channels": [str(other)]}, {"input": str(joint)},
+    )):  # fmt: skip
+        output = tmp_path / f"{number}.nii.gz"
+        task = SegmentTask.from_parameters({**given, "output": str(output)})
+        segment_file(task, Sees())
+        assert np.array_equal(seen[number], np.stack([one, one + 7]))
+        written = nib.load(output)
+        assert written.shape == one.shape
+        assert np.array_equal(written.affine, AFFINE)
+    with pytest.raises(BadInputError, match="two channels are one file"):
+        SegmentTask(scan, tmp_path / "x.nii", channels=(scan,))

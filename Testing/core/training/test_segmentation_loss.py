@@ -4,11 +4,12 @@ import math
 
 import pytest
 import torch
-from monai.losses import DiceCELoss
+from monai.losses import DiceCELoss, DiceLoss
 from torch import nn
 
 from mambamim.data.class_sets import UNKNOWN, ClassSets
-from mambamim.training.segmentation_loss import SegmentationLoss
+from mambamim.data.regions import Region, Regions
+from mambamim.training.segmentation_loss import RegionLoss, SegmentationLoss
 
 SHAPE = (2, 4, 3, 4, 5)
 
@@ -132,3 +133,40 @@ def test_half_precision_reaches_the_network_alone(logits):
         loss = loss_of(logits, label, ClassSets(4))
     assert loss.dtype == torch.float32
     torch.testing.assert_close(loss, loss_of(logits, label, ClassSets(4)), rtol=0, atol=0)
+
+
+TUMOUR = Regions(
+    (Region("whole", (1, 2, 3, 4), 1), Region("core", (2, 3), 2), Region("enhancing", (3,), 3),
+     Region("necrosis", (4,), 4))
+)  # fmt: skip
+
+
+def test_regions_have_dice_and_binary_cross_entropy(logits):
+    label = labels([0, 1, 2, 3, 4])
+    inside = torch.cat([torch.isin(label, torch.tensor(r.values)) for r in TUMOUR.members], 1)
+    wanted = DiceLoss(sigmoid=True, batch=True)(logits, inside.float())
+    wanted = wanted + nn.BCEWithLogitsLoss()(logits, inside.float())
+    ours = RegionLoss(nn.Identity(), TUMOUR)(logits, label)
+    torch.testing.assert_close(ours, wanted)
+    torch.testing.assert_close(gradient(ours, logits), gradient(wanted, logits))
+
+
+def test_unknown_voxels_of_regions_pull_nowhere(logits):
+    label = labels([0, 1, 3, UNKNOWN])
+    module = RegionLoss(nn.Identity(), TUMOUR)
+    pull = gradient(module(logits, label), logits)
+    unknown = (label == UNKNOWN).expand(SHAPE)
+    assert (pull[unknown].abs() < 1e-9).all()
+    assert (pull[~unknown].abs() > 1e-9).all()
+    other = torch.where(unknown, torch.full_like(logits, 7), logits)
+    torch.testing.assert_close(module(other, label), module(logits, label))
+    nothing = module(logits, torch.full_like(label, UNKNOWN))
+    assert torch.isfinite(nothing)
+    assert set(module.state_dict()) == set()
+
+
+def test_a_network_that_is_right_about_regions_has_no_loss():
+    label = labels([0, 1, 2, 3, 4])
+    right = torch.from_numpy(TUMOUR.table())[label[:, 0]].movedim(-1, 1).float() * 40 - 20
+    assert float(RegionLoss(nn.Identity(), TUMOUR)(right, label)) < 1e-3
+    assert float(RegionLoss(nn.Identity(), TUMOUR)(-right, label)) > 10

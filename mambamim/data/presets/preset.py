@@ -32,10 +32,10 @@ class DatasetPreset:
         layout: how its files lie.
         split_rule: who is trained, validated and tested on.
         spacing_mm: voxel size to resample to, along right, anterior and superior.
-        window: intensities that become 0 and 1; None: each channel is standardised over its
-            voxels that are not zero.
+        window: intensities that become 0 and 1; None: those of each channel's own percentiles, as
+            `IntensityRule` has them for MR.
         channels: what the images of a case are, in order.
-        regions: name -> class values that make it up. Regions overlap.
+        regions: name -> class values that make it up. Regions overlap, larger ones come first.
         exclusive: True: classes are learnt, each voxel has one. False: regions are.
         case_count: labelled cases that are published.
         licence: of images and labels.
@@ -74,6 +74,24 @@ class DatasetPreset:
         """What the label map's values are, in the form of a `dataset.json` for fine-tuning."""
         names = {0: "background", **self.classes}
         return {"labels": {str(file): names[value] for file, value in self.label_map.items()}}
+
+    @property
+    def region_labels(self) -> dict[str, Any]:
+        """The regions in the form of nnU-Net's `dataset.json`, by the values in the files.
+
+        Raises:
+            BadInputError: the data set has no regions.
+        """
+        self._check_regions()
+        in_files = {value: file for file, value in self.label_map.items() if value}
+        labels: dict[str, Any] = {"background": 0}
+        order, later = [], list(self.regions.values())
+        for name, members in self.regions.items():
+            later = later[1:]
+            own = [value for value in members if not any(value in other for other in later)]
+            labels[name] = [in_files[value] for value in members]
+            order.append(in_files[own[0]])  # what later regions are not painted over
+        return {"labels": labels, "regions_class_order": order}
 
     def find_cases(self, folder: str | Path) -> list[PresetCase]:
         """The labelled cases in a folder that holds the data set as it is published.
@@ -119,6 +137,9 @@ class DatasetPreset:
         Raises:
             BadInputError: the data set has no regions.
         """
+        self._check_regions()
+        return np.stack([np.isin(classes, members) for members in self.regions.values()])
+
+    def _check_regions(self) -> None:
         if not self.regions:
             raise BadInputError(f"{self.title} has no overlapping regions.", "Take its classes.")
-        return np.stack([np.isin(classes, members) for members in self.regions.values()])
