@@ -1,4 +1,4 @@
-"""What all pictures share: colours, a slice in its cell, letters, a scale, head and foot."""
+"""What all pictures share: colours, a slice or organs in a cell, letters, scale, head, foot."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from mambamim.files import atomic_path
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from mambamim.data.organ_rendering import Rendering
 
 PAPER, PANEL, INK, FAINT = "#14171c", "#000000", "#eef1f5", "#8b94a1"
 GAP = 0.012  # between cells, of the figure
@@ -75,6 +77,32 @@ def draw_slice(
         interpolation="bicubic",
         aspect="equal",
     )
+    _fit(figure, axes, place, view.size_mm)
+    return axes
+
+
+def draw_rendering(figure: Figure, place: Place, rendering: Rendering) -> Axes:
+    """Show rendered organs, as `draw_slice` does a slice.
+
+    Args:
+        figure: the sheet.
+        place: the cell.
+        rendering: of `render_organs`.
+
+    Returns:
+        Axes in mm from the rendering's top left corner.
+    """
+    axes = figure.add_axes(place, facecolor=PANEL)
+    width, height = rendering.size_mm
+    extent = (0, width, height, 0)
+    axes.imshow(rendering.image, extent=extent, interpolation="antialiased", aspect="equal")
+    _fit(figure, axes, place, rendering.size_mm)
+    return axes
+
+
+def _fit(figure: Figure, axes: Axes, place: Place, size_mm: tuple[float, float]) -> None:
+    """Centre what is shown, with room at the edge for the letters, and no ticks."""
+    width, height = size_mm
     sheet_width, sheet_height = figure.get_size_inches()
     cell = (place[2] * sheet_width) / (place[3] * sheet_height)
     tall = max(height * 1.11, width * 1.1 / cell)
@@ -85,7 +113,6 @@ def draw_slice(
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
-    return axes
 
 
 def draw_title(axes: Axes, title: str) -> None:
@@ -94,7 +121,7 @@ def draw_title(axes: Axes, title: str) -> None:
     axes.text(0.025, 0.955, title, va="top", weight="bold", **style)
 
 
-def draw_letters(axes: Axes, view: View) -> None:
+def draw_letters(axes: Axes, view: View | Rendering) -> None:
     """The patient's directions at the four edges."""
     edges = ((0.025, 0.5), (0.975, 0.5), (0.5, 0.97), (0.5, 0.03))
     for letter, (x, y) in zip(view.letters, edges, strict=True):

@@ -166,7 +166,10 @@ def write_ratios(path: str | Path, shown: Sequence[Slices], model: str) -> None:
             if column == 1:
                 draw_title(masked, f"{100 * one.ratio:g} %")
                 draw_title(made, f"{one.psnr:.1f} dB")
-    for column, words in enumerate(("Input", *(2 * ("Masked", "Reconstruction")))):
+    planes = [
+        f"{step}, {row.given.name.lower()}" for row in first.rows[:2] for step in _COLUMNS[1:3]
+    ]
+    for column, words in enumerate((_COLUMNS[0], *planes)):
         sheet.caption(figure, column, words)
     facts = f"{model}    seed {first.seed}    {_window(first)}"
     _finish(figure, sheet, "Reconstruction by share masked", facts, first.own_moments)

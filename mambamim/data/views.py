@@ -98,7 +98,7 @@ def informative_slices(labels: np.ndarray) -> tuple[list[int], int, int]:
         labels: (I, J, K) class values, axes to R, A, S.
 
     Returns:
-        Three axial indices from the head down, a coronal and a sagittal one.
+        Two axial indices from the head down, a coronal and a sagittal one.
     """
     strides = _strides(labels)
     sample = labels[tuple(slice(None, None, stride) for stride in strides)]
@@ -124,13 +124,13 @@ def _worth(labels: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _spread(worth: np.ndarray) -> list[int]:
-    """The best slice in each third of the worth there is, from the last index down."""
+    """The best slice in each half of the worth there is, from the last index down."""
     if not worth.any():
-        return [worth.size * part // 4 for part in (3, 2, 1)]
+        return [worth.size * part // 3 for part in (2, 1)]
     share = np.cumsum(worth) / worth.sum()
     found = []
-    for low in (2 / 3, 1 / 3, 0.0):
-        # Towards the middle of its third, so that two of the three are not neighbours.
-        middle = np.exp(-(((share - low - 1 / 6) / 0.18) ** 2))
+    for centre in (0.75, 0.25):
+        # Towards the middle of its half, so that the two are not neighbours.
+        middle = np.exp(-(((share - centre) / 0.25) ** 2))
         found.append(int(np.argmax(worth * middle)))
     return found
