@@ -104,7 +104,7 @@ def time_windows(
 
 
 def time_volume() -> list[dict]:
-    """Seconds from array to labels for a 240x240x200 phantom, shipped model, by runtime."""
+    """Seconds from array to labels for a phantom of 240x240x200, shipped model, by runtime."""
     phantom = make_phantom(seed=7, shape=(240, 240, 200))
     rows = []
     for runtime in ("torch", *(("openvino", "openvino-bf16") if is_installed() else ())):

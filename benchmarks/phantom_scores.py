@@ -1,4 +1,4 @@
-"""How well a model finds the organs of phantoms that no training has seen.
+"""How well a model finds the organs of phantoms: painted CT of an anatomy that abdomen-small knows.
 
     python benchmarks/phantom_scores.py [--model abdomen-small] [--phantoms 5] [--write FILE]
 
@@ -50,7 +50,7 @@ def table(scores: dict[str, list[float]], count: int) -> str:
             "|---|---|---|---|---|---|",
             *rows,
             "",
-            f"Dice of `abdomen-small` on {count} synthetic CTs that no training has seen"
+            f"Dice of `abdomen-small` on {count} synthetic CTs"
             f" (`python benchmarks/phantom_scores.py`); mean over organs {mean:.2f}.",
         ]
     )
@@ -69,11 +69,11 @@ def main() -> None:
     text = table(scores, options.phantoms)
     print(text)
     if options.json:
-        options.json.write_text(json.dumps(scores, indent=1))
+        options.json.write_text(json.dumps(scores, indent=1), encoding="utf-8")
     if options.write:
-        before, rest = options.write.read_text().split(_BEGIN)
+        before, rest = options.write.read_text(encoding="utf-8").split(_BEGIN)
         after = rest.split(_END)[1]
-        options.write.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}")
+        options.write.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from mambamim.errors import BadInputError
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -28,12 +30,32 @@ def user_models_folder() -> Path:
 
 def shipped_model_folders() -> list[Path]:
     """Where models come with the program: in the package, beside it, or in a source tree."""
-    installed = Path("share") / "mambamim" / "models"
+    return [_PACKAGE / "resources", *_shipped("models")]
+
+
+def shipped_anatomy(name: str) -> Path:
+    """The file of an anatomy that comes with the program.
+
+    Raises:
+        BadInputError: it is in none of the places.
+    """
+    folders = _shipped("anatomies")
+    for folder in folders:
+        if (path := folder / f"{name}.npz").is_file():
+            return path
+    raise BadInputError(
+        f"{name}.npz is not in any of {', '.join(map(str, folders))}.",
+        "It comes with the program: install that again.",
+    )
+
+
+def _shipped(kind: str) -> list[Path]:
+    """Where files of a kind lie: as installed, or in a source tree."""
+    installed = Path("share") / "mambamim" / kind
     return [
-        _PACKAGE / "resources",
         Path(sysconfig.get_path("data")) / installed,
         _PACKAGE.parent / installed,  # pip install --target
-        _PACKAGE.parent / "Resources" / "Models",
+        _PACKAGE.parent / "Resources" / kind.capitalize(),
     ]
 
 

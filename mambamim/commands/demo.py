@@ -13,15 +13,20 @@ from mambamim.commands.parser import command_parser
 from mambamim.inference.segment_task import DEFAULT_MODEL, SegmentTask
 from mambamim.metrics import dice_per_label
 
-DEFAULT_SEED = 2024  # not among the seeds of any training
+DEFAULT_SEED = 1
+_HONESTLY = (
+    "The anatomy is one that abdomen-small learnt from, bent and painted anew: in a patient's scan"
+    " it finds less."
+)
 
 
 def make_parser() -> ArgumentParser:
     """The arguments."""
     parser = command_parser(
         "demo",
-        "Paint a synthetic abdominal CT, segment it, and write the CT, the label map, "
-        "a table of organ volumes and a picture. Prints how well each organ was found (Dice).",
+        "Paint a synthetic abdominal CT over a real anatomy, segment it, and write the CT, its "
+        "true labels, the label map found, a table of organ volumes and a picture. Prints how well "
+        f"each organ was found (Dice). {_HONESTLY}",
     )
     add = parser.add_argument
     add("--out", type=Path, default=Path("demo"), metavar="DIR", help="where the files go")
@@ -41,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
     asked = make_parser().parse_args(list(arguments))
     from mambamim.commands.segment import Source, segment_one
-    from mambamim.data.phantom import make_phantom
+    from mambamim.data.phantom import write_phantom
     from mambamim.data.volume import read_volume
     from mambamim.inference.task import check_writable
 
@@ -57,27 +62,18 @@ def main(arguments: Sequence[str]) -> int:
     )
     for place in (task.input, *task.places()):
         check_writable(place)
-    phantom = make_phantom(asked.seed)
-    _write_ct(task.input, phantom.ct, phantom.affine)
+    _, truth = write_phantom(asked.out, asked.seed)
     source = Source(task.model, task.device, task.runtime)
     segment_one(task, source, "synthetic CT")
-    found = read_volume(task.output).array
-    _tell(dice_per_label(found, phantom.labels), source().labels)
+    dice = dice_per_label(read_volume(task.output).array, read_volume(truth).array)
+    _tell(dice, source().labels)
+    print(_HONESTLY)
     print(f"CT          {task.input}")
+    print(f"true labels {truth}")
     print(f"label map   {task.output}")
     print(f"statistics  {task.statistics}")
     print(f"picture     {task.picture}")
     return 0
-
-
-def _write_ct(path: Path, ct: np.ndarray, affine: np.ndarray) -> None:
-    import nibabel as nib
-
-    from mambamim.files import atomic_path
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        nib.save(nib.Nifti1Image(ct, affine), temporary)
 
 
 def _tell(dice: dict[int, float], names: dict[int, str]) -> None:

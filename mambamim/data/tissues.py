@@ -1,14 +1,11 @@
-"""The tissues that a body is drawn in and painted from.
+"""The tissues that a body is painted from.
 
-A tissue map says what a voxel is made of; how bright that is in CT is the painter's business. One
-list serves procedural bodies and real label maps alike.
+A tissue map says what a voxel is made of; how bright that is in CT is the painter's business.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-
-import numpy as np
 
 from mambamim.catalogue.terminology import ABDOMEN_LABELS
 
@@ -60,15 +57,3 @@ HOLLOW = (
     Tissue.SMALL_BOWEL,
     Tissue.COLON,
 )
-
-_TO_LABEL = np.zeros(max(Tissue) + 1, np.uint8)
-for _tissue, _value in TARGETS.items():
-    _TO_LABEL[_tissue] = _value
-
-
-def labels_of(tissues: np.ndarray) -> np.ndarray:
-    """The label map of a tissue map of any shape: values of `ABDOMEN_LABELS`, uint8.
-
-    Fat and urine in a kidney's hilum are background, as in the field's label maps.
-    """
-    return _TO_LABEL[tissues]

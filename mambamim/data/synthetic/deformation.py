@@ -28,6 +28,7 @@ def draw_places(
     mm: float,
     organs: Sequence[np.ndarray] = (),
     strength: float = 1.0,
+    variety: float = 1.0,
 ) -> Tensor:
     """Where nodes across a crop come from.
 
@@ -38,6 +39,7 @@ def draw_places(
         mm: voxel size.
         organs: places (n, 3) mm in each organ that may change its size by itself.
         strength: factor of the bending.
+        variety: factor of turning, scaling and swelling; 0: none.
 
     Returns:
         (3, d, h, w) float32 mm in the body; the first and last nodes are the centres of the crop's
@@ -47,13 +49,13 @@ def draw_places(
     lines = [torch.linspace(-r, r, max(2, math.ceil(2 * r / _NODES_MM) + 1)) for r in reach]
     offsets = torch.stack(torch.meshgrid(*lines, indexing="ij"))
     shape = tuple(len(line) for line in lines)
-    matrix = torch.from_numpy(_matrix(rng)).float()
+    matrix = torch.from_numpy(_matrix(rng, variety)).float()
     straight = torch.einsum("ij,jdhw->idhw", matrix, offsets)
     straight += torch.from_numpy(np.asarray(centre_mm, np.float32))[:, None, None, None]
     bent = straight.clone()
     for length, low, high in ((80.0, 4, 15), (36.0, 1, 6)):
         bent += _bend(rng, shape, length) * float(rng.uniform(low, high) * strength)
-    bent = _swell(rng, bent, organs)
+    bent = _swell(rng, bent, organs, variety)
     while _folds(bent):  # rare
         bent = (bent + straight) / 2
     return bent
@@ -111,13 +113,13 @@ def look_up(volume: Tensor, places: Tensor, mode: str, padding: str = "zeros") -
     return F.grid_sample(volume[None], grid, mode, padding, align_corners=False)[0]
 
 
-def _matrix(rng: np.random.Generator) -> np.ndarray:
+def _matrix(rng: np.random.Generator, variety: float) -> np.ndarray:
     """Rotation by some degrees and scaling, (3, 3); its determinant is above 0."""
-    a, b, c = np.radians(np.clip(rng.normal(0, 5, 3), -15, 15))
+    a, b, c = np.radians(np.clip(rng.normal(0, 5, 3), -15, 15)) * variety
     about_r = [[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]]
     about_a = [[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]]
     about_s = [[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]]
-    scale = rng.uniform(0.85, 1.2) * rng.uniform(0.88, 1.14, 3)
+    scale = (rng.uniform(0.85, 1.2) * rng.uniform(0.88, 1.14, 3)) ** variety
     return np.array(about_s) @ np.array(about_a) @ np.array(about_r) @ np.diag(scale)
 
 
@@ -140,7 +142,9 @@ def _folds(places: Tensor) -> bool:
     return bool((volume <= _THINNEST * volume.mean()).any()) or bool((right[0] <= 0).any())
 
 
-def _swell(rng: np.random.Generator, places: Tensor, organs: Sequence[np.ndarray]) -> Tensor:
+def _swell(
+    rng: np.random.Generator, places: Tensor, organs: Sequence[np.ndarray], variety: float
+) -> Tensor:
     """Pull places towards, or push them off, some organs' centres."""
     rows = []
     for points in organs:
@@ -148,7 +152,8 @@ def _swell(rng: np.random.Generator, places: Tensor, organs: Sequence[np.ndarray
             continue
         radius = float(np.sqrt(((points - points.mean(0)) ** 2).sum(1).mean()))
         centre = points.mean(0) + rng.normal(0, 0.3, 3) * radius
-        rows.append((*centre, rng.uniform(-0.45, 0.45), radius * rng.uniform(1.0, 1.5)))
+        share = rng.uniform(-0.45, 0.45) * variety
+        rows.append((*centre, share, radius * rng.uniform(1.0, 1.5)))
     if not rows:
         return places
     table = torch.tensor(np.array(rows), dtype=torch.float32)

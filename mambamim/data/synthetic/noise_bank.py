@@ -1,4 +1,4 @@
-"""Noise made once: cutting a piece out of a large field costs a device nothing."""
+"""Noise made once, as cutting a piece out of a large field costs a device nothing, or anew."""
 
 from __future__ import annotations
 
@@ -57,12 +57,30 @@ class NoiseBank:
             number = np.random.SeedSequence([self._seed, len(name), kind, variant])
             generator = torch.Generator(self._device)
             generator.manual_seed(int(number.generate_state(1, np.uint32)[0]))
-            if name == "smooth":
-                field = smooth_field(self._shape, _LENGTHS_MM[kind], self._mm, generator)
-            else:
-                field = _grain(self._shape, _GRAINS[kind], generator)
-            self._fields[key] = field.to(self._dtype)
+            self._fields[key] = self._make(name, kind, self._shape, generator).to(self._dtype)
         return self._fields[key]
+
+    def _make(
+        self, name: str, kind: int, shape: Sequence[int], generator: torch.Generator
+    ) -> Tensor:
+        if name == "smooth":
+            return smooth_field(shape, _LENGTHS_MM[kind], self._mm, generator)
+        return _grain(shape, _GRAINS[kind], generator)
+
+
+class FreshNoise(NoiseBank):
+    """Every field is made when it is asked for, and not kept: whole scans are painted once.
+
+    Args:
+        mm: voxel size.
+    """
+
+    def __init__(self, mm: float, device: torch.device) -> None:
+        super().__init__((), mm, 0, device)
+
+    def _piece(self, name: str, kind: int, size: Sequence[int], rng: np.random.Generator) -> Tensor:
+        generator = torch.Generator(self._device).manual_seed(int(rng.integers(2**63)))
+        return self._make(name, kind, size, generator)
 
 
 def _grain(shape: Sequence[int], share: float, generator: torch.Generator) -> Tensor:

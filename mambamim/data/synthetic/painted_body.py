@@ -23,9 +23,10 @@ from mambamim.data.synthetic.painting import Scene, paint_scene
 from mambamim.data.synthetic.palette import draw_palette
 from mambamim.data.synthetic.sources import AnatomyOnDevice
 from mambamim.data.synthetic.surroundings import Depths, draw_fat_mm
-from mambamim.data.tissues import HOLLOW, Tissue
+from mambamim.data.tissues import HOLLOW, TARGETS, Tissue
 
 _UNDER_MM = -3.0  # to the trunk's hull: masses stay in the body
+_DISTENDED = 0.3  # of the colons; those of the maps are all rather empty
 _REMOVED = {  # operated on
     Tissue.GALLBLADDER: 0.1,
     Tissue.SPLEEN: 0.02,
@@ -64,13 +65,17 @@ def paint_body(
         coarse = look_up(source.paint, F.avg_pool3d(places, factor), "nearest")[0].long()
     materials, label = tables[0][found], tables[1][coarse]
     depths = Depths(*look_up(source.distances, places, "bilinear", "border"))
+    if rng.random() < _DISTENDED:
+        fuller = distend(found, int(rng.integers(1, 6))) & (depths.trunk < _UNDER_MM)
+        materials = materials.masked_fill(fuller, int(Tissue.COLON))
+        label = label.masked_fill(_coarser(fuller, factor), TARGETS[Tissue.COLON])
     rough = 0.12 * bank.smooth(28, materials.shape, rng)
     for ball in masses:
         inside = within(places, body.extent_mm, ball, rough) & _any(found, ball.organs)
         inside &= depths.trunk < _UNDER_MM
         materials = materials.masked_fill(inside, int(Material.MASS))
         label = label.masked_fill(_coarser(inside, factor), 0)
-    palette = draw_palette(rng, _fronts(source, centre_mm), places.device)
+    palette = draw_palette(rng, fronts_of(source, centre_mm), places.device)
     reach = max(places.shape[2:]) * MM * 0.75
     scene = Scene(
         materials,
@@ -97,6 +102,15 @@ def _tables(rng: np.random.Generator, masses: bool) -> tuple[np.ndarray, np.ndar
     return looks, classes
 
 
+def distend(found: Tensor, voxels: int) -> Tensor:
+    """Where a colon that is wider by so many voxels lies in what is silent, (D, H, W) bool."""
+    kind = torch.float16 if found.is_cuda else torch.float32
+    near = (found == Tissue.COLON)[None, None].to(kind)
+    for _ in range(voxels):
+        near = F.max_pool3d(near, 3, 1, 1)
+    return (near[0, 0] > 0) & (found == SILENT)
+
+
 def _middle(source: AnatomyOnDevice, organ: Tissue) -> np.ndarray | None:
     """Where an organ lies, whatever the map calls it."""
     names = [organ, *(m for m, tissue in PAINTED_AS.items() if tissue is organ)]
@@ -106,7 +120,7 @@ def _middle(source: AnatomyOnDevice, organ: Tissue) -> np.ndarray | None:
     return next((m for m in middles if m is not None), None)
 
 
-def _fronts(source: AnatomyOnDevice, centre_mm: np.ndarray) -> dict[int, float]:
+def fronts_of(source: AnatomyOnDevice, centre_mm: np.ndarray) -> dict[int, float]:
     """How far each hollow organ lies in front of a crop's centre, mm."""
     middles = {int(organ): _middle(source, organ) for organ in HOLLOW}
     return {o: float(m[1] - centre_mm[1]) for o, m in middles.items() if m is not None}

@@ -1,4 +1,4 @@
-"""Paints what a crop shows of a body, in few large operations.
+"""Paints what a crop, or a whole scan, shows of a body, in few large operations.
 
 The device is never waited for: all single numbers are drawn on the CPU, and what depends on the
 material is looked up in tables.
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from mambamim.data.painter import GAS_HU
 from mambamim.data.phases import Phase
 from mambamim.data.synthetic.masses import Ball, within
 from mambamim.data.synthetic.materials import SILENT, VALUES
 from mambamim.data.synthetic.noise_bank import NoiseBank
 from mambamim.data.synthetic.palette import NEVER, Palette, Row
-from mambamim.data.synthetic.surroundings import Depths, paint_outside, paint_silent
+from mambamim.data.synthetic.surroundings import ANY, Around, Depths, paint_outside, paint_silent
 from mambamim.data.tissues import HOLLOW, Tissue
 
+GAS_HU = -970.0
 _KIDNEYS = (Tissue.KIDNEY_RIGHT, Tissue.KIDNEY_LEFT)
+_LARGEST = 255  # of a byte
 _ARTERIES = (Tissue.AORTA, Tissue.VESSEL_ARTERY)
 
 
@@ -40,6 +40,8 @@ class Scene:
         axis_mm: (3,), the body's axis from the crop's centre; the third is not used.
         back_mm: where the labelled body ends behind, from the crop's centre.
         lesions: balls within organs.
+        around: what lies beside the body.
+        level_step: by how much the levels of gas differ from loop to loop; 0: not at all.
     """
 
     materials: Tensor
@@ -50,6 +52,8 @@ class Scene:
     axis_mm: np.ndarray
     back_mm: float
     lesions: Sequence[Ball]
+    around: Around = ANY
+    level_step: float = 1.0
 
 
 def paint_scene(
@@ -61,7 +65,8 @@ def paint_scene(
     around, body = paint_silent(scene.depths, palette, fat_mm, bank, rng)
     hu = torch.where(silent, around, painter.organs())
     back = scene.back_mm - fat_mm
-    outside = paint_outside(tuple(hu.shape), painter.offsets(), back, palette, rng)
+    offsets = painter.offsets()
+    outside = paint_outside(tuple(hu.shape), offsets, back, palette, rng, scene.around)
     return torch.where(body | ~silent, hu, outside)
 
 
@@ -173,28 +178,33 @@ class _Painter:
         other = self.wide > self.rng.uniform(0, 1.2)
         holds = torch.where(other, self.table(Row.OTHER_LUMEN), self.table(Row.LUMEN))
         holds = holds + self.table(Row.LUMEN_FINE) * self.fine + 6 * self.middle
+        bubbles = self.fine > self.table(Row.BUBBLES)
+        holds = torch.where(bubbles, self.rng.uniform(-800, -200), holds)
         hu = torch.where(lumen, holds, hu)
         loops = self.bank.smooth(40, (self.size[0], 1, self.size[2]), self.rng)
-        level = self.table(Row.GAS) + torch.round(1.5 * loops) * self.rng.uniform(8, 22)
+        step = self.rng.uniform(8, 22) * self.scene.level_step
+        level = self.table(Row.GAS) + torch.round(1.5 * loops) * step
         front = self.offsets()[1] + float(self.scene.axis_mm[1])
         return torch.where(lumen & (front > level), GAS_HU, hu)
 
     def _shells(self) -> tuple[Tensor, Tensor, Tensor]:
         """Voxels within about 1.5 and 3 mm of another material, and those beyond 6 mm."""
-        values = self.materials.to(torch.float16 if self.materials.is_cuda else torch.float32)
-        both = torch.stack([values, -values])[None]
+        values = self.materials.to(torch.uint8)
+        both = torch.stack([values, _LARGEST - values])
         shells = []
         for reach in (1.5, 1.5, 3):
             for _ in range(max(1, round(reach / self.scene.mm))):
                 both = _largest_near(both)
-            shells.append(both[0, 0] != -both[0, 1])
+            shells.append(both[0] != _LARGEST - both[1])
         return shells[0], shells[1], ~shells[2]
 
 
 def _largest_near(values: Tensor) -> Tensor:
-    """The largest of 27 voxels, (1, C, D, H, W), axis by axis."""
-    for axis in range(3):
-        kernel = [1, 1, 1]
-        kernel[axis] = 3
-        values = F.max_pool3d(values, kernel, 1, [k // 2 for k in kernel])
+    """The largest of 27 voxels, (C, D, H, W), axis by axis; a CPU is slow at pooling."""
+    for axis in range(1, 4):
+        n = values.shape[axis]
+        pairs = torch.maximum(values.narrow(axis, 0, n - 1), values.narrow(axis, 1, n - 1))
+        first, last = pairs.narrow(axis, 0, 1), pairs.narrow(axis, n - 2, 1)
+        inner = torch.maximum(pairs.narrow(axis, 0, n - 2), pairs.narrow(axis, 1, n - 2))
+        values = torch.cat([first, inner, last], axis)
     return values

@@ -9,12 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mambamim.data.painter import CONTENT
 from mambamim.data.phases import Phase, draw_phase
 from mambamim.data.synthetic.materials import VALUES, Material
 from mambamim.data.tissues import HOLLOW, Tissue
 
 NEVER = 1e4
+# What a hollow organ holds: shares of collapsed, fluid, contrast, food or stool; share with gas.
+CONTENT: dict[Tissue, tuple[tuple[float, float, float, float], float]] = {
+    Tissue.STOMACH: ((0.1, 0.4, 0.2, 0.3), 0.6),
+    Tissue.DUODENUM: ((0.5, 0.3, 0.15, 0.05), 0.2),
+    Tissue.SMALL_BOWEL: ((0.35, 0.4, 0.2, 0.05), 0.25),
+    Tissue.COLON: ((0.1, 0.15, 0.15, 0.6), 0.8),
+    Tissue.ESOPHAGUS: ((0.7, 0.2, 0.05, 0.05), 0.4),
+}
 _SOLID = (
     *(Tissue.SPLEEN, Tissue.KIDNEY_RIGHT, Tissue.KIDNEY_LEFT, Tissue.LIVER, Tissue.PANCREAS),
     *(Tissue.ADRENAL_GLAND_RIGHT, Tissue.ADRENAL_GLAND_LEFT, Tissue.PROSTATE, Tissue.HEART),
@@ -43,6 +50,7 @@ class Row(IntEnum):
     SMALL_TUBES = 10
     TUBE = 11  # HU of those
     FATTY = 12  # deviation of the fine field above which it is fat
+    BUBBLES = 13  # deviation of the fine field above which stool has bubbles
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,7 @@ def draw_palette(
     rows = np.zeros((len(Row), VALUES), np.float32)
     rows[Row.BASE] = hu
     rows[Row.EDGE] = -NEVER
-    rows[Row.FATTY] = rows[Row.GAS] = NEVER
+    rows[Row.FATTY] = rows[Row.GAS] = rows[Row.BUBBLES] = NEVER
     _textures(rows, rng, phase)
     _vessels(rows, rng, hu)
     for organ in HOLLOW:
@@ -156,12 +164,14 @@ def _contents(rows: np.ndarray, rng: np.random.Generator, organ: Tissue, front: 
         wall - 8,
         rng.uniform(2, 30),
         rng.uniform(110, 420),
-        rng.uniform(-80, 40) if stool else rng.uniform(15, 60),
+        rng.uniform(-110, 40) if stool else rng.uniform(15, 60),
     )
     kinds = rng.choice(4, 2, p=np.array(shares) / sum(shares))
     rows[Row.LUMEN, organ], rows[Row.OTHER_LUMEN, organ] = choices[kinds[0]], choices[kinds[1]]
     rows[Row.LUMEN_FINE, organ] = (4, 4, 10, 0)[kinds[0]]
     if kinds[0] == 3:
         rows[Row.LUMEN_FINE, organ] = rng.uniform(20, 110) if stool else rng.uniform(5, 25)
+    if stool and 3 in kinds and rng.random() < 0.6:
+        rows[Row.BUBBLES, organ] = rng.uniform(0.2, 1.6)
     if rng.random() < gas:
         rows[Row.GAS, organ] = front + rng.uniform(-25, 30)

@@ -13,7 +13,7 @@ from mambamim.data.orientation import to_ras
 from mambamim.data.synthetic.anatomy_bank import MM
 from mambamim.data.synthetic.archive import read_arrays, write_arrays
 from mambamim.data.synthetic.label_sources import paint_from_total
-from mambamim.data.synthetic.materials import SETS, label_table
+from mambamim.data.synthetic.materials import label_table
 from mambamim.data.synthetic.resampling import resample_labels, resample_scan
 from mambamim.data.volume import read_volume
 from mambamim.errors import BadInputError
@@ -77,30 +77,27 @@ class RealCase:
         return cls(name, hu, (x, y, z), labels, about)
 
 
-def read_case(
-    name: str, scan: Path, labels: Path, source: dict[str, str], total: bool = False
-) -> RealCase:
-    """A case of two files on one grid, cropped to the body.
+def read_case(name: str, scan: Path, labels: Path | None, source: dict[str, str]) -> RealCase:
+    """A case of one or two files on one grid, cropped to the body.
 
     Args:
         name: for the user, and to hold the case back by.
         scan: CT in HU.
-        labels: values of `ABDOMEN_LABELS`, 255 unknown.
+        labels: values of TotalSegmentator's; None leaves all unknown.
         source: see `RealCase`.
-        total: the labels are values of TotalSegmentator's instead.
 
     Raises:
-        BadInputError: a file cannot be read, their grids differ, or a label is no class.
+        BadInputError: a file cannot be read, or their grids differ.
     """
-    volume, marked = read_volume(scan), read_volume(labels)
+    volume = read_volume(scan)
     hu, affine = to_ras(volume.array, volume.affine)
-    values, _ = to_ras(marked.array, marked.affine)
-    if values.shape != hu.shape:
-        raise BadInputError(f"{labels.name} has another shape than {scan.name}.")
-    classes = label_table()[paint_from_total(values)] if total else values.astype(np.uint8)
-    strange = set(np.unique(classes).tolist()) - {*range(SETS.classes + len(SETS.merged)), UNKNOWN}
-    if strange:
-        raise BadInputError(f"{labels.name} holds the value {min(strange)}, which is no class.")
+    classes = np.full(hu.shape, UNKNOWN, np.uint8)
+    if labels is not None:
+        marked = read_volume(labels)
+        values, _ = to_ras(marked.array, marked.affine)
+        if values.shape != hu.shape:
+            raise BadInputError(f"{labels.name} has another shape than {scan.name}.")
+        classes = label_table()[paint_from_total(values)]
     sides = np.linalg.norm(affine[:3, :3], axis=0)
     coarse = [max(MM, float(side)) for side in sides]
     box = _body(hu)

@@ -30,6 +30,26 @@ class Depths:
     bone: Tensor
 
 
+@dataclass(frozen=True)
+class Around:
+    """What lies beside a body.
+
+    Attributes:
+        arms: chance of arms at the body's sides.
+        couch: chance of a couch below it.
+        shell_mm: between which the thickness of its shells lies.
+        shell_hu: and what they show.
+    """
+
+    arms: float
+    couch: float
+    shell_mm: tuple[float, float]
+    shell_hu: tuple[float, float]
+
+
+ANY = Around(arms=0.3, couch=0.75, shell_mm=(1.8, 4), shell_hu=(-400, 150))
+
+
 def draw_fat_mm(rng: np.random.Generator) -> float:
     """Thickness of the fat under the skin: 16 mm in the middle, up to 50."""
     return float(min(50.0, np.exp(rng.normal(np.log(16), 0.6))))
@@ -78,6 +98,7 @@ def paint_outside(
     back_mm: float,
     palette: Palette,
     rng: np.random.Generator,
+    around: Around = ANY,
 ) -> Tensor:
     """Air, sometimes with the couch and the arms in it, (D, H, W) HU.
 
@@ -87,10 +108,11 @@ def paint_outside(
         back_mm: where the back is, along front.
         palette: of the person.
         rng: of all that is drawn.
+        around: how often there are couch and arms.
     """
     right, front, up = offsets
     hu = torch.full(shape, AIR_HU, device=right.device)
-    if rng.random() < 0.3:
+    if rng.random() < around.arms:
         for side in (-1, 1):
             across, along = side * rng.uniform(175, 235), rng.uniform(-60, 40)
             lean = rng.uniform(-0.15, 0.15)
@@ -101,12 +123,12 @@ def paint_outside(
             arm = torch.where(away < rng.uniform(0.4, 0.8), palette.muscle, palette.fat)
             arm = torch.where(away < 0.08, rng.uniform(200, 600), arm)
             hu = torch.where(away < 1, arm, hu)
-    if rng.random() < 0.75:
+    if rng.random() < around.couch:
         below = back_mm + right**2 * rng.uniform(2e-4, 1.2e-3) - rng.uniform(2, 14) - front
-        thick = rng.uniform(1.8, 4)
+        thick = rng.uniform(*around.shell_mm)
         foam = rng.uniform(15, 60)
         couch = ((below > 0) & (below < thick)) | ((below > foam) & (below < foam + thick))
         free = hu < -900
         hu = torch.where(free & (below > thick) & (below < foam), rng.uniform(-990, -900), hu)
-        hu = torch.where(free & couch, rng.uniform(-400, 150), hu)
+        hu = torch.where(free & couch, rng.uniform(*around.shell_hu), hu)
     return hu

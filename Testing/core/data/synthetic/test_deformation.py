@@ -51,3 +51,14 @@ def test_planes_that_reach_out_of_the_map_are_no_scan():
     first, end = planes_within(places, 90.0, 41)  # 4 mm apart
     assert (first, end) == (8, 35)
     assert planes_within(places + 500, 90.0, 41) == (0, 0)
+
+
+def test_without_variety_and_bending_nothing_changes():
+    organ = EXTENT / 2 + np.random.default_rng(0).normal(0, 14, (64, 3))
+    size = (48, 48, 48)
+    still = draw_places(np.random.default_rng(1), EXTENT / 2, size, 1.5, [organ], 0.0, 0.0)
+    line = torch.linspace(-23.5, 23.5, still.shape[1]) * 1.5 + 75
+    assert torch.allclose(still[0], line[:, None, None].expand_as(still[0]), atol=1e-3)
+    moved = draw_places(np.random.default_rng(1), EXTENT / 2, size, 1.5, [organ], 0.0, 0.5)
+    farther = draw_places(np.random.default_rng(1), EXTENT / 2, size, 1.5, [organ], 0.0, 1.0)
+    assert 0.1 < (moved - still).abs().mean() < 0.8 * (farther - still).abs().mean()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mambamim.data.synthetic.noise_bank import NoiseBank
+from mambamim.data.synthetic.noise_bank import FreshNoise, NoiseBank
 
 SIZE = (40, 36, 32)
 
@@ -30,3 +30,15 @@ def test_pieces_have_their_size_and_deviation():
     assert deviations == pytest.approx([1] * 6, abs=0.1)
     deviations = [float(made.smooth(6, SIZE, rng).std()) for _ in range(6)]
     assert np.mean(deviations) == pytest.approx(1, abs=0.15)
+
+
+def test_fresh_fields_have_any_size_and_depend_on_the_generator_alone():
+    fresh = FreshNoise(1.5, torch.device("cpu"))
+    for size in (SIZE, (50, 1, 70)):
+        one, same, other = (fresh.smooth(14, size, np.random.default_rng(n)) for n in (1, 1, 2))
+        assert one.shape == size
+        assert torch.equal(one, same)
+        assert not torch.equal(one, other)
+    deviations = [float(fresh.smooth(6, SIZE, np.random.default_rng(n)).std()) for n in range(6)]
+    assert np.mean(deviations) == pytest.approx(1, abs=0.15)
+    assert float(fresh.grain(SIZE, np.random.default_rng(0)).std()) == pytest.approx(1, abs=0.1)

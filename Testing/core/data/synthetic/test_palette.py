@@ -45,3 +45,11 @@ def test_only_hollow_organs_have_gas():
 
 def test_airways_are_air():
     assert all(p.hu[Material.AIRWAY] < -900 for p in palettes(None))
+
+
+def test_only_some_colons_hold_stool_with_bubbles():
+    bubbles = torch.stack([p.rows[Row.BUBBLES] for p in palettes(None)]) < NEVER
+    assert bubbles[:, Tissue.COLON].any()
+    assert not bubbles[:, Tissue.COLON].all()
+    bubbles[:, Tissue.COLON] = False
+    assert not bubbles.any()
