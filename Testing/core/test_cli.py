@@ -244,7 +244,7 @@ def test_models_lists_and_shows(checkpoint, home, capsys):
     assert main(["models", "--json"]) == 0
     assert "mine" in [entry["name"] for entry in json.loads(capsys.readouterr().out)]
     assert main(["models", str(checkpoint)]) == 0
-    assert "spacing_mm: [1.5, 1.5, 1.5]" in capsys.readouterr().out
+    assert "1.5 x 1.5 x 1.5 mm" in capsys.readouterr().out
 
 
 def test_doctor_speaks_to_people_and_programs(capsys):
@@ -259,16 +259,14 @@ def test_demo_writes_everything_and_says_how_well_it_went(fake, tmp_path, monkey
     ct[2:5, 2:5, 2:5] = 60  # what the fake segmenter will find
     truth = np.zeros(ct.shape, np.uint8)
     truth[2:5, 2:5, 2:6] = 1
-    phantom = types.ModuleType("mambamim.data.phantom")
-    phantom.make_phantom = lambda seed: types.SimpleNamespace(
-        ct=ct, labels=truth, affine=np.diag([1.5, 1.5, 1.5, 1.0])
-    )
-    monkeypatch.setitem(sys.modules, "mambamim.data.phantom", phantom)
+    made = types.SimpleNamespace(ct=ct, labels=truth, affine=np.diag([1.5, 1.5, 1.5, 1.0]))
+    monkeypatch.setattr("mambamim.data.phantom.make_phantom", lambda seed: made)
     monkeypatch.setattr("mambamim.commands.segment.resolve_model", lambda name: name)
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
     said = capsys.readouterr().out
     assert "mean Dice over 1 organs: 0.857" in said
-    for name in ("ct.nii.gz", "organs.nii.gz", "organs.csv", "organs.png"):
+    assert "abdomen-small learnt from" in said
+    for name in ("ct.nii.gz", "labels.nii.gz", "organs.nii.gz", "organs.csv", "organs.png"):
         assert (tmp_path / "demo" / name).stat().st_size
         assert str(tmp_path / "demo" / name) in said
 

@@ -17,6 +17,7 @@ from mambamim.catalogue import (
     model_folders,
     user_models_folder,
 )
+from mambamim.catalogue.model_card import model_card
 from mambamim.checkpoint_header import read_header
 from mambamim.commands.parser import command_parser
 from mambamim.errors import BadInputError
@@ -28,7 +29,7 @@ def make_parser() -> ArgumentParser:
     """The arguments."""
     parser = command_parser(
         "models",
-        "List the models at hand, or show everything that one says about itself.",
+        "List the models at hand, or show what one is, learnt from, and scores.",
     )
     parser.add_argument("name", nargs="?", type=str, help="a model's name or a checkpoint's path")
     parser.add_argument("--json", action="store_true", help="for programs")
@@ -54,16 +55,14 @@ def main(arguments: Sequence[str]) -> int:
 
 def _show(entry: ModelEntry, as_json: bool) -> None:
     if entry.path is None:
-        facts = _as_json(entry)
-    else:
-        facts = {**read_header(entry.path).to_json(), "path": str(entry.path.absolute())}
-        facts["measured_seconds"] = entry.measured_seconds
-    if as_json:
-        print(json.dumps(facts, indent=1))
+        print(json.dumps(_as_json(entry), indent=1))
         return
-    for key, value in facts.items():
-        if key != "terms" and value not in ("", {}, None):
-            print(f"{key}: {value if isinstance(value, str) else json.dumps(value)}")
+    header = read_header(entry.path)
+    if as_json:
+        facts = {**header.to_json(), "path": str(entry.path.absolute())}
+        print(json.dumps({**facts, "measured_seconds": entry.measured_seconds}, indent=1))
+        return
+    print(model_card(header, entry.path.absolute(), entry.measured_seconds))
 
 
 def _as_json(entry: ModelEntry) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """Trains `abdomen-small` on CT painted over real label maps, and on labelled scans.
 
-    python -m mambamim.training.abdomen prepare --data DATA --out BANK
+    python -m mambamim.training.abdomen prepare --data DATA --out BANK --unlabelled NAME LICENCE CT
     python -m mambamim.training.abdomen train --bank BANK --out RUN --steps 20000
+    python -m mambamim.training.abdomen label --bank BANK --models RUN/abdomen-small.safetensors
 
+The last gives the unlabelled scans of a bank the labels that the models agree on, to train again.
 A file RUN/STOP ends a training at its next step; the same command goes on from there.
 """
 
@@ -15,16 +17,14 @@ from pathlib import Path
 import torch
 
 from mambamim.catalogue import resolve_model
-from mambamim.data.synthetic.anatomy_bank import LABEL_MAPS, Anatomy, read_anatomy
-from mambamim.data.synthetic.real_case import RealCase, read_case
-from mambamim.errors import BadInputError
+from mambamim.training.abdomen_bank import load_bank, prepare_bank
 from mambamim.training.abdomen_task import AbdomenSettings, AbdomenTask
 from mambamim.training.loop import Outcome, TrainingLoop
+from mambamim.training.pseudo_labels import label_bank
 from mambamim.training.settings import LoopSettings
 from mambamim.training.team import Team
 
 logger = logging.getLogger(__name__)
-_LABELLED = "ts_ct_abdomen"  # the scan whose labels are there, too
 
 
 class LogVoice:
@@ -46,50 +46,6 @@ class LogVoice:
     def cancelled(self) -> bool:
         """Only a signal or a file stops it."""
         return False
-
-
-def prepare_bank(data: Path, bank: Path, pseudo: list[tuple[str, Path, Path]]) -> int:
-    """Write all anatomies and labelled scans into a folder that is small enough to travel.
-
-    Args:
-        data: folder of the public label maps and the labelled scan.
-        bank: where to.
-        pseudo: name, scan and label map (values of `ABDOMEN_LABELS`, 255 unknown) of scans that a
-            network has labelled.
-
-    Returns:
-        Bytes of the bank.
-
-    Raises:
-        BadInputError: a file is absent or damaged, or two grids differ.
-    """
-    for name in LABEL_MAPS:
-        anatomy = read_anatomy(data, name)
-        anatomy.save(bank / f"anatomy-{name}.npz")
-        logger.info("%s: %s voxels", name, " x ".join(map(str, anatomy.paint.shape)))
-    folder = data / _LABELLED
-    source = {**LABEL_MAPS[_LABELLED].source, "kind": "real"}
-    cases = [read_case(_LABELLED, folder / "ct.nii.gz", folder / "label.nii.gz", source, True)]
-    for name, scan, labels in pseudo:
-        about = {"name": name, "licence": "not stated", "kind": "pseudo"}
-        cases.append(read_case(name, scan, labels, about))
-    for case in cases:
-        case.save(bank / f"case-{case.name}.npz")
-        logger.info("%s: %s voxels", case.name, " x ".join(map(str, case.labels.shape)))
-    return sum(path.stat().st_size for path in bank.glob("*.npz"))
-
-
-def load_bank(bank: Path) -> tuple[list[Anatomy], list[RealCase]]:
-    """What `prepare_bank` wrote.
-
-    Raises:
-        BadInputError: there is none, or a file of it is damaged.
-    """
-    anatomies = [Anatomy.load(path) for path in sorted(bank.glob("anatomy-*.npz"))]
-    cases = [RealCase.load(path) for path in sorted(bank.glob("case-*.npz"))]
-    if not anatomies and not cases:
-        raise BadInputError(f"{bank.name} holds no bank.", "Make one with `prepare`.")
-    return anatomies, cases
 
 
 def train(
@@ -116,9 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     add = parts.add_parser("prepare", help="label maps and labelled scans to a bank").add_argument
     add("--data", type=Path, required=True, help="folder of the public data")
     add("--out", type=Path, required=True, metavar="BANK")
-    words = ("NAME", "CT", "LABEL")
-    about = "a scan with labels that a network gave it, 255 unknown"
-    add("--pseudo", nargs=3, action="append", default=[], metavar=words, help=about)
+    words, about = ("NAME", "LICENCE", "CT"), "a scan without labels, for `label`"
+    add("--unlabelled", nargs=3, action="append", default=[], metavar=words, help=about)
+    add = parts.add_parser("label", help="labels for the unlabelled scans of a bank").add_argument
+    add("--bank", type=Path, required=True)
+    add("--models", nargs="+", required=True, metavar="MODEL", help="names or checkpoints")
+    add("--device", default="auto")
     add = parts.add_parser("train", help="a bank to a network").add_argument
     chosen, loop = AbdomenSettings(), LoopSettings()
     add("--bank", type=Path, required=True)
@@ -148,9 +107,12 @@ def main() -> None:
     asked = _parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if asked.part == "prepare":
-        pseudo = [(name, Path(scan), Path(labels)) for name, scan, labels in asked.pseudo]
-        size = prepare_bank(asked.data, asked.out, pseudo)
+        scans = [(name, licence, Path(scan)) for name, licence, scan in asked.unlabelled]
+        size = prepare_bank(asked.data, asked.out, scans)
         logger.info("%s: %.1f MB", asked.out, size / 1e6)
+        return
+    if asked.part == "label":
+        label_bank(asked.bank, [resolve_model(name) for name in asked.models], asked.device)
         return
     settings = AbdomenSettings(
         size=asked.size,

@@ -10,7 +10,8 @@ from mambamim.catalogue.terminology import ABDOMEN_LABELS
 from mambamim.checkpoints import load_checkpoint
 from mambamim.data.synthetic.anatomy_bank import LABEL_MAPS
 from mambamim.errors import BadInputError
-from mambamim.training.abdomen import load_bank, prepare_bank, train
+from mambamim.training.abdomen import train
+from mambamim.training.abdomen_bank import load_bank, prepare_bank
 from mambamim.training.abdomen_task import AbdomenSettings
 from mambamim.training.settings import LoopSettings
 
@@ -43,11 +44,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def bank(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bank")
-    ours = np.zeros((20, 18, 55), np.uint8)
-    ours[11:18, 3:15, 5:45], ours[:, :, 50:] = 6, 255
-    path = data / "pseudo.nii.gz"
-    nib.save(nib.Nifti1Image(ours, np.diag([3.0, 3, 3, 1])), path)
-    size = prepare_bank(data, folder, [("another", data / CASE / "ct.nii.gz", path)])
+    size = prepare_bank(data, folder, [("another", "CC0-1.0", data / CASE / "ct.nii.gz")])
     assert size == sum(file.stat().st_size for file in folder.iterdir())
     return folder
 
@@ -64,7 +61,8 @@ def test_the_bank_holds_all_bodies_and_scans(bank):
     assert [case.name for case in cases] == ["another", CASE]
     kinds = {case.name: case.source["kind"] for case in cases}
     assert kinds == {"another": "pseudo", CASE: "real"}
-    assert set(np.unique(cases[0].labels)) == {0, 6, 255}
+    assert set(np.unique(cases[0].labels)) == {255}
+    assert cases[0].source["licence"] == "CC0-1.0"
     assert set(np.unique(cases[1].labels)) == {0, 1, 6, 20}
 
 
