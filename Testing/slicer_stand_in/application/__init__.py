@@ -1,0 +1,1 @@
+"""The application around the scene: slicer.app, modules, files, dialogs, layout."""

@@ -1,0 +1,1 @@
+"""PythonQt's manners on top of PySide6: what PythonQt would refuse is refused."""

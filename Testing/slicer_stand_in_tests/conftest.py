@@ -1,0 +1,1 @@
+from slicer_stand_in.fixtures import *  # noqa: F403
