@@ -170,7 +170,7 @@ class Segmenter:
             logger.warning("OpenVINO cannot run this network, torch does: %s", error)
             return plain
         if not found.usable:
-            logger.warning("OpenVINO is not used, it is slower or differs from torch: %s", found)
+            logger.info("OpenVINO is not used, it is slower or differs from torch: %s", found)
             return plain
         return compiled
 
