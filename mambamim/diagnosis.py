@@ -33,7 +33,7 @@ def diagnose() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "packages": {name: version_of(name) for name in _PACKAGES},
         "optional": {name: version_of(name) for name in _RUNTIMES},
-        "devices": _devices(),
+        "devices": list_devices(),
         "selective_scan": _scan_backends(),
         "models": [
             {"name": m.name, "state": m.problem or ("ready" if m.usable else "not installed")}
@@ -53,7 +53,13 @@ def version_of(package: str) -> str | None:
         return None
 
 
-def _devices() -> list[dict[str, Any]]:
+def list_devices() -> list[dict[str, Any]]:
+    """What can compute here: the CPU first, then each GPU; without torch the CPU alone.
+
+    Returns:
+        Rows with `device` (as `Segmenter` takes it) and `name`; a CPU has `cores` and, with torch,
+        `threads`; a CUDA GPU has `memory_gib`.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     devices: list[dict[str, Any]] = [{"device": "cpu", "name": _cpu_name(), "cores": cores}]
     try:

@@ -42,7 +42,7 @@ class CheckpointError(BadInputError):
 
 
 class MissingDependencyError(BadInputError):
-    """An optional package is needed and not installed."""
+    """A package is needed and not installed."""
 
     kind = "missing_dependency"
 
@@ -67,7 +67,8 @@ class OutOfMemoryError(MambaMIMError):
 def plain_error(error: BaseException, quote: bool = True) -> MambaMIMError:
     """The error a person is told for any exception.
 
-    Memory that runs out and Ctrl-C get their own kinds; what nobody foresaw says so.
+    Memory that runs out, packages that are not there and Ctrl-C get their own kinds; what nobody
+    foresaw says so.
 
     Args:
         error: any exception.
@@ -88,6 +89,12 @@ def plain_error(error: BaseException, quote: bool = True) -> MambaMIMError:
         return OutOfMemoryError(
             "There is not enough memory.",
             "Close other programs, or take the coarse quality, a region of interest or the CPU.",
+        )
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.split(".")[0]
+        return MissingDependencyError(
+            f"The Python package {package} is not installed, and this work needs it.",
+            f"Install it ({sys.executable} -m pip install {package}) and try again.",
         )
     first_line = (str(error).splitlines() or [""])[0]
     said = f": {first_line}" if quote and first_line else ""

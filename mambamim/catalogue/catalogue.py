@@ -31,7 +31,7 @@ def list_models() -> list[ModelEntry]:
     for folder in model_folders():
         origin = "built-in" if folder in shipped else "user"
         for path in sorted(folder.glob(f"*{SUFFIX}")):
-            if path.stem in seen:
+            if path.stem in seen or path.name.startswith("."):  # hidden: still being written
                 continue
             seen.add(path.stem)
             entries[path.stem] = _merge(

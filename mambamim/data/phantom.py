@@ -6,6 +6,7 @@ its CT. Every seed makes another patient of it, and paints it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def make_phantom(
     shape: tuple[int, int, int] = (272, 224, 256),
     spacing_mm: float = 1.5,
     phase: Phase | None = None,
+    report: Callable[[float, str], None] = lambda fraction, message: None,
 ) -> Phantom:
     """Bends the anatomy, paints it, and puts it into a scanner; about ten seconds on two cores.
 
@@ -52,6 +54,7 @@ def make_phantom(
             bases; where the body ends below, there are fewer planes.
         spacing_mm: side of a voxel.
         phase: of the contrast agent; None draws one.
+        report: as `paint_whole` takes it.
 
     Returns:
         RAS-oriented scan and labels around the origin.
@@ -60,7 +63,7 @@ def make_phantom(
         BadInputError: the anatomy that comes with the program is absent or damaged.
     """
     anatomy = Anatomy.load(shipped_anatomy(ANATOMY))
-    ct, labels, drawn = paint_whole(anatomy, seed, shape, spacing_mm, phase)
+    ct, labels, drawn = paint_whole(anatomy, seed, shape, spacing_mm, phase, report)
     affine = np.diag([*[float(spacing_mm)] * 3, 1.0])
     affine[:3, 3] = [-(n - 1) / 2 * spacing_mm for n in ct.shape]
     return Phantom(ct, labels, affine, drawn)
@@ -72,8 +75,17 @@ def write_phantom(folder: Path, seed: int) -> tuple[Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = folder / "ct.nii.gz", folder / "labels.nii.gz"
     for path, array in zip(paths, (phantom.ct, phantom.labels), strict=True):
-        image = nib.Nifti1Image(array, phantom.affine)
-        image.header.set_xyzt_units("mm")
-        with atomic_path(path) as temporary:
-            nib.save(image, temporary)
+        write_nifti(path, array, phantom.affine)
     return paths
+
+
+def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
+    """Writes an array (D, H, W) of a phantom as NIfTI, whole or not at all.
+
+    Raises:
+        BadInputError: the place cannot be written to, or the disk is full.
+    """
+    image = nib.Nifti1Image(array, affine)
+    image.header.set_xyzt_units("mm")
+    with atomic_path(path) as temporary:
+        nib.save(image, temporary)

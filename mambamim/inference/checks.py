@@ -7,6 +7,9 @@ import numpy as np
 from mambamim.checkpoint_header import CheckpointHeader
 from mambamim.errors import BadInputError
 
+_FAT_HU = -50  # fat and air lie below; every CT of a body has some, even one cut out of a belly
+_FAT_SHARE = 0.001  # of the voxels
+
 
 class ChannelsError(BadInputError):
     """A scan has more or fewer channels than the model takes."""
@@ -59,4 +62,29 @@ def checked_channels(volume: np.ndarray, header: CheckpointHeader) -> list[np.nd
         "Pick one channel or time point and save it alone."
         if wanted == 1
         else "Give all of them, in this order: mambamim segment --channels.",
+    )
+
+
+def check_hu(volume: np.ndarray, header: CheckpointHeader) -> None:
+    """Refuse what cannot be a CT in HU where a network for CT is to see it.
+
+    An MR scan, or a CT that was stored without its offset, has no values of fat and air. A network
+    would still find organs in it.
+
+    Args:
+        volume: (D, H, W) finite numbers.
+        header: of the network; one for another modality takes any volume.
+
+    Raises:
+        BadInputError: it has next to no voxels of fat or air.
+    """
+    if header.modality != "CT":
+        return
+    if np.count_nonzero(volume < _FAT_HU) >= _FAT_SHARE * volume.size:
+        return
+    raise BadInputError(
+        f"The scan is no CT in Hounsfield units: hardly a voxel has the value of fat or air (below"
+        f" {_FAT_HU} HU), its values run from {float(volume.min()):g} to {float(volume.max()):g}.",
+        f"{header.name} was made for CT alone. Choose a model for this kind of scan, or, if it is a"
+        " CT, store it in HU (air is -1000, water 0).",
     )

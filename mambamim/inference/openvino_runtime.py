@@ -11,6 +11,7 @@ import importlib.util
 import json
 import logging
 import shutil
+import sys
 import tempfile
 import time
 import warnings
@@ -76,8 +77,7 @@ class OpenVINORuntime:
             raise MissingDependencyError(
                 "OpenVINO is not installed.", "pip install openvino, or use runtime torch."
             )
-        import openvino
-
+        openvino = _openvino()
         self.name = "openvino" if precision == "f32" else f"openvino-{precision}"
         self.device = torch.device("cpu")
         self.patch_size = tuple(checkpoint.header.patch_size)
@@ -137,6 +137,18 @@ class OpenVINORuntime:
         return found
 
 
+def _openvino() -> Any:
+    """OpenVINO without its sender of usage data: nothing leaves the machine without being asked.
+
+    Its converter sends to its makers wherever the package openvino-telemetry is installed, which
+    pip does with it; without that package it works as well.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
 def _timed(runtime: Runtime, window: Tensor) -> tuple[Tensor, float]:
     """Scores and the shorter time of two runs after one to warm up."""
     scores = runtime(window, lambda: False)
@@ -150,8 +162,7 @@ def _timed(runtime: Runtime, window: Tensor) -> tuple[Tensor, float]:
 
 def _trace(checkpoint: Checkpoint, home: Path) -> None:
     """Writes the network in OpenVINO's form into `home`, whole or not at all."""
-    import openvino
-
+    openvino = _openvino()
     shape = (1, checkpoint.header.in_channels, *checkpoint.header.patch_size)
     home.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=home.parent, prefix=".partial-"))

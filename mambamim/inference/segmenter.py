@@ -20,7 +20,7 @@ from mambamim.data.regions import Regions
 from mambamim.errors import BadInputError, OutOfMemoryError
 from mambamim.inference import openvino_runtime
 from mambamim.inference.body import Box, body_box
-from mambamim.inference.checks import checked_affine, checked_channels
+from mambamim.inference.checks import check_hu, checked_affine, checked_channels
 from mambamim.inference.cleanup import keep_largest_components, keep_largest_regions
 from mambamim.inference.network_grid import NetworkGrid
 from mambamim.inference.openvino_runtime import OpenVINORuntime
@@ -135,6 +135,7 @@ class Segmenter:
         channels = checked_channels(volume, self.checkpoint.header)
         for channel in channels:
             affine = checked_affine(channel, affine)
+            check_hu(channel, self.checkpoint.header)
         shape = channels[0].shape
         turned = [to_ras(channel, affine) for channel in channels]
         ras, affine_ras = [array for array, _ in turned], turned[0][1]

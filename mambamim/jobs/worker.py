@@ -38,6 +38,8 @@ from mambamim.memory import keep_large_buffers
 JOBS = {
     "segment": "mambamim.jobs.segment_job",
     "reconstruct": "mambamim.jobs.reconstruct_job",
+    "sample_ct": "mambamim.jobs.sample_ct_job",
+    "devices": "mambamim.jobs.devices_job",
 }
 # A step that cannot be interrupted (reading a file, importing torch) ends later than a person
 # waits: the job is told to be cancelled then, and its result is dropped when the step ends.

@@ -14,6 +14,7 @@ from mambamim.data.intensity import rule_for
 from mambamim.data.orientation import from_ras, to_ras
 from mambamim.errors import BadInputError
 from mambamim.inference.body import Box, body_box
+from mambamim.inference.checks import check_hu
 from mambamim.inference.network_grid import NetworkGrid
 from mambamim.models.hymamba import STRIDE
 from mambamim.ops.sparse import spread_visible
@@ -64,8 +65,9 @@ class ScanImage:
             least: voxels that every side of the image has at least.
 
         Raises:
-            BadInputError: there is only air, or one value only.
+            BadInputError: there is only air, or one value only, or no CT where one is wanted.
         """
+        check_hu(volume, header)
         ras, affine_ras = to_ras(volume, affine)
         grid = NetworkGrid.of(ras.shape, affine_ras, list(header.spacing_mm))
         resampled = grid.resample(ras, torch.device("cpu"))

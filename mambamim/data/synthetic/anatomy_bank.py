@@ -11,7 +11,12 @@ import numpy as np
 from mambamim.data.orientation import to_ras
 from mambamim.data.synthetic.archive import read_arrays, write_arrays
 from mambamim.data.synthetic.hulls import distances_of
-from mambamim.data.synthetic.label_sources import ATLAS_SPACING, paint_from_atlas, paint_from_total
+from mambamim.data.synthetic.label_sources import (
+    ATLAS_SPACING,
+    paint_from_atlas,
+    paint_from_total,
+    paint_from_total_mr,
+)
 from mambamim.data.synthetic.materials import SILENT, VALUES
 from mambamim.data.synthetic.resampling import resample_labels
 from mambamim.data.volume import read_volume
@@ -103,6 +108,10 @@ _EXAMPLE = {
     "name": "TotalSegmentator example CT, pseudo-labels of its authors",
     "licence": "Apache-2.0",
 }
+_EXAMPLE_MR = {
+    "name": "TotalSegmentator example MR, pseudo-labels of its authors",
+    "licence": "Apache-2.0",
+}
 _ATLAS = {"name": "SPL abdominal atlas, label map", "licence": "3D Slicer licence"}
 LABEL_MAPS = {
     # From the neck up much is unlabelled.
@@ -116,6 +125,7 @@ LABEL_MAPS = {
         "labelmaps_only/spl_abdominal_atlas_label.nii.gz", paint_from_atlas, _ATLAS, ATLAS_SPACING
     ),
     "ts_ct_abdomen": LabelMap("ts_ct_abdomen/label.nii.gz", paint_from_total, _EXAMPLE),
+    "ts_mr_abdomen": LabelMap("ts_mr_abdomen/label.nii.gz", paint_from_total_mr, _EXAMPLE_MR),
 }
 
 

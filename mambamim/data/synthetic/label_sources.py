@@ -1,4 +1,4 @@
-"""From the values of two public kinds of label maps to paint maps."""
+"""From the values of three public kinds of label maps to paint maps."""
 
 from __future__ import annotations
 
@@ -61,6 +61,34 @@ _TOTAL = _table(
         T.CARTILAGE: [117],
     },
 )
+# Values as TotalSegmentator's `total_mr` task has them, those of an upper abdomen. Ribs are silent.
+_TOTAL_MR = _table(
+    256,
+    {
+        T.SPLEEN: [1],
+        T.KIDNEY_RIGHT: [2],
+        T.KIDNEY_LEFT: [3],
+        T.GALLBLADDER: [4],
+        T.LIVER: [5],
+        T.STOMACH: [6],
+        T.PANCREAS: [7],
+        T.ADRENAL_GLAND_RIGHT: [8],
+        T.ADRENAL_GLAND_LEFT: [9],
+        T.LUNGS: [10, 11],
+        T.ESOPHAGUS: [12],
+        T.SMALL_BOWEL: [13],
+        T.DUODENUM: [14],
+        T.COLON: [15],
+        T.VERTEBRAE: [19],
+        T.DISC: [20],
+        T.SPINAL_CANAL: [21],
+        T.HEART: [22],
+        T.AORTA: [23],
+        T.INFERIOR_VENA_CAVA: [24],
+        T.PORTAL_VEIN_AND_SPLENIC_VEIN: [25],
+        T.MUSCLE: range(46, 50),
+    },
+)
 # Values of the SPL abdominal atlas, 2015, as their places and shapes tell: it has no lungs, heart,
 # oesophagus or bladder, which are silent.
 _ATLAS = _table(
@@ -95,6 +123,11 @@ _ATLAS = _table(
 def paint_from_total(labels: np.ndarray) -> np.ndarray:
     """(D, H, W) values of TotalSegmentator -> uint8 of `Tissue` and `Material`."""
     return _TOTAL[labels.astype(np.uint8)]
+
+
+def paint_from_total_mr(labels: np.ndarray) -> np.ndarray:
+    """(D, H, W) values of TotalSegmentator for MR -> uint8 of `Tissue` and `Material`."""
+    return _TOTAL_MR[labels.astype(np.uint8)]
 
 
 def paint_from_atlas(labels: np.ndarray) -> np.ndarray:

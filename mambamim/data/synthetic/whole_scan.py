@@ -6,7 +6,7 @@ all organs in their place, no mass, arms above the head, the patient on a couch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -46,6 +46,7 @@ def paint_whole(
     shape: Sequence[int],
     mm: float,
     phase: Phase | None = None,
+    report: Callable[[float, str], None] = lambda fraction, message: None,
 ) -> tuple[np.ndarray, np.ndarray, Phase]:
     """A scan of a body with its labels.
 
@@ -55,14 +56,18 @@ def paint_whole(
         shape: voxels along right, front and up; of planes there are fewer where the body ends.
         mm: voxel size.
         phase: None draws one.
+        report: told the fraction done (0..1) before each step, and what comes; what it raises
+            ends the work.
 
     Returns:
         (D, H, W) int16 HU, uint8 labels of `ABDOMEN_LABELS`, and the phase.
     """
+    report(0.0, "bending the body")
     rng = np.random.default_rng(seed)
     source = AnatomyOnDevice.place(_rounded(anatomy), torch.device("cpu"))
     noise = FreshNoise(mm, torch.device("cpu"))
     places, centre = _draw_body(rng, source, shape, mm)
+    report(0.15, "placing the organs")
     palette = draw_palette(rng, fronts_of(source, centre), places.device, phase)
     found = look_up(source.paint, places, "nearest")[0].long()
     depths = Depths(*look_up(source.distances, places, "bilinear", "border"))
@@ -79,7 +84,10 @@ def paint_whole(
         _AROUND,
         level_step=0.0,
     )
-    hu = scan_crop(paint_scene(scene, palette, fat_mm, noise, rng), noise, rng)
+    report(0.33, "painting tissues")
+    painted = paint_scene(scene, palette, fat_mm, noise, rng)
+    report(0.92, "scanning")
+    hu = scan_crop(painted, noise, rng)
     labels = label_table()[found.numpy()]
     return hu.round_().clamp_(*_HU).numpy().astype(np.int16), labels, palette.phase
 

@@ -2,7 +2,11 @@
 
 import numpy as np
 
-from mambamim.data.synthetic.label_sources import paint_from_atlas, paint_from_total
+from mambamim.data.synthetic.label_sources import (
+    paint_from_atlas,
+    paint_from_total,
+    paint_from_total_mr,
+)
 from mambamim.data.synthetic.materials import Material
 from mambamim.data.tissues import Tissue
 
@@ -16,6 +20,22 @@ def test_sides_of_total_segmentators_values():
         Tissue.ADRENAL_GLAND_LEFT,
     ]
     assert paint_from_total(values).ravel().tolist() == expected
+
+
+def test_the_mr_task_numbers_organs_otherwise():
+    values = np.array([2, 3, 7, 13, 15, 19, 20, 23, 24]).reshape(1, 1, 9)
+    expected = [
+        Tissue.KIDNEY_RIGHT,
+        Tissue.KIDNEY_LEFT,
+        Tissue.PANCREAS,
+        Tissue.SMALL_BOWEL,
+        Tissue.COLON,
+        Tissue.VERTEBRAE,
+        Tissue.DISC,
+        Tissue.AORTA,
+        Tissue.INFERIOR_VENA_CAVA,
+    ]
+    assert paint_from_total_mr(values).ravel().tolist() == expected
 
 
 def test_only_vertebrae_are_vertebrae():
