@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CHECKED := mambamim Testing benchmarks
+CHECKED := mambamim $(wildcard MambaMIM*/) Testing benchmarks tools
 SLICER_TESTS := $(wildcard Testing/slicer*/)
 
 .PHONY: demo test lint clean

@@ -135,6 +135,9 @@ def _start(slicer_python: Path | None) -> Any:
     app = slicer.app = classes["qSlicerApplication"]()
     app.setStyle("Fusion")
     scene = make_scene()
+    cache = slicer.vtkCacheManager()
+    cache.SetRemoteCacheDirectory(f"{app.temporaryPath}/RemoteIO")
+    scene.mrml.SetCacheManager(cache)
     slicer.mrmlScene = scene.mrml
     private = _behind(app)
     private.scene = scene

@@ -49,6 +49,7 @@ def make_scene() -> Scene:
     """Return a scene as Slicer has it at its start: colours, layout, three slice views, one 3D
     view."""
     mrml = slicer.vtkMRMLScene()
+    mrml.RegisterNodeClass(slicer.vtkMRMLColorLegendDisplayNode())  # as the module Colors does
     application = slicer.vtkSlicerApplicationLogic()
     application.SetMRMLScene(mrml)
     colors = application.GetColorLogic()

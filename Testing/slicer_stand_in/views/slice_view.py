@@ -10,7 +10,7 @@ from .window import RenderWindow
 _MANAGERS = (
     "vtkMRMLSegmentationsDisplayableManager2D", "vtkMRMLMarkupsDisplayableManager",
     "vtkMRMLModelSliceDisplayableManager", "vtkMRMLRulerDisplayableManager",
-    "vtkMRMLOrientationMarkerDisplayableManager",
+    "vtkMRMLOrientationMarkerDisplayableManager", "vtkMRMLColorLegendDisplayableManager",
 )  # fmt: skip
 
 

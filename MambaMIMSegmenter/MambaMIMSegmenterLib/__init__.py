@@ -1,0 +1,1 @@
+"""What MambaMIM Segmenter is made of. Imports neither torch nor monai."""

@@ -1,0 +1,17 @@
+# As Slicer hands them on: without quotes, so that a semicolon makes two values of one.
+cmake_parse_arguments(SAID ""
+  "EXTENSION_HOMEPAGE;EXTENSION_CATEGORY;EXTENSION_CONTRIBUTORS;EXTENSION_DESCRIPTION;EXTENSION_ICONURL" ""
+  EXTENSION_HOMEPAGE ${EXTENSION_HOMEPAGE}
+  EXTENSION_CATEGORY ${EXTENSION_CATEGORY}
+  EXTENSION_CONTRIBUTORS ${EXTENSION_CONTRIBUTORS}
+  EXTENSION_DESCRIPTION ${EXTENSION_DESCRIPTION}
+  EXTENSION_ICONURL ${EXTENSION_ICONURL}
+  )
+if(SAID_UNPARSED_ARGUMENTS)
+  message(FATAL_ERROR "Slicer would lose this of the description: ${SAID_UNPARSED_ARGUMENTS}")
+endif()
+foreach(file EXTENSION_LICENSE_FILE EXTENSION_README_FILE)
+  if(NOT EXISTS ${${file}})
+    message(FATAL_ERROR "${file} is not there: ${${file}}")
+  endif()
+endforeach()

@@ -1,0 +1,40 @@
+set(Slicer_QTSCRIPTEDMODULES_LIB_DIR lib/qt-scripted-modules)
+set(Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR lib/qt-scripted-modules)
+enable_testing()
+
+function(slicerMacroBuildScriptedModule)
+  cmake_parse_arguments(MODULE "WITH_GENERIC_TESTS;WITH_SUBDIR" "NAME" "SCRIPTS;RESOURCES" ${ARGN})
+  if(MODULE_UNPARSED_ARGUMENTS OR NOT MODULE_NAME OR NOT MODULE_SCRIPTS)
+    message(FATAL_ERROR "${CMAKE_CURRENT_SOURCE_DIR}: a name and scripts are needed, not ${ARGN}")
+  endif()
+  set(built ${CMAKE_BINARY_DIR}/${Slicer_QTSCRIPTEDMODULES_LIB_DIR})
+  set(installed ${built}/) # all that is in there
+  if(MODULE_WITH_SUBDIR)
+    get_filename_component(name ${CMAKE_CURRENT_SOURCE_DIR} NAME)
+    set(built ${built}/${name})
+    set(installed ${built})
+  endif()
+  set(copies)
+  foreach(file IN LISTS MODULE_SCRIPTS MODULE_RESOURCES)
+    add_custom_command(
+      OUTPUT ${built}/${file}
+      COMMAND ${CMAKE_COMMAND} -E copy ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${built}/${file}
+      DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${file}
+      )
+    list(APPEND copies ${built}/${file})
+  endforeach()
+  add_custom_target(Copy${MODULE_NAME}Files ALL DEPENDS ${copies})
+  install(DIRECTORY ${installed} DESTINATION ${Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR})
+  if(BUILD_TESTING AND MODULE_WITH_GENERIC_TESTS)
+    add_test(NAME py_nomainwindow_${MODULE_NAME} COMMAND Slicer ${MODULE_NAME})
+  endif()
+endfunction()
+
+function(slicer_add_python_unittest)
+  cmake_parse_arguments(TEST "" "SCRIPT;TESTNAME_PREFIX" "SLICER_ARGS" ${ARGN})
+  get_filename_component(name ${TEST_SCRIPT} NAME_WE)
+  if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${TEST_SCRIPT})
+    message(FATAL_ERROR "${TEST_SCRIPT} is not in ${CMAKE_CURRENT_SOURCE_DIR}")
+  endif()
+  add_test(NAME py_${TEST_TESTNAME_PREFIX}${name} COMMAND Slicer ${TEST_SCRIPT})
+endfunction()
