@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from scan_files import save
 
-from mambamim.data.scan_lists import ScanSource
+from mambamim.data.scan_source import ScanSource
 
 MM = (3.0, 3.0, 3.0)
 SHAPE = (24, 20, 22)

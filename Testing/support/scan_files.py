@@ -7,7 +7,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from scipy import ndimage
 
-from mambamim.data.scan_lists import ScanSource
+from mambamim.data.scan_source import ScanSource
 
 
 def save(path: Path, data: np.ndarray, mm: tuple[float, ...] = (3.0, 3.0, 3.0)) -> Path:

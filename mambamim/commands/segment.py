@@ -119,7 +119,8 @@ def _add_wishes(parser: ArgumentParser) -> None:
         const=BESIDE,
         type=Path,
         metavar="PATH",
-        help="write an overview .png; PATH as for --statistics",
+        help="write an overview .png: slices with outlines, organ surfaces, volumes; PATH as for "
+        "--statistics",
     )
     add("--overwrite", action="store_true", help="do scans again whose label map exists")
 

@@ -15,7 +15,7 @@ from mambamim.data.itk_files import read_itk_header
 from mambamim.data.nifti import read_nifti_header
 from mambamim.data.orientation import to_ras
 from mambamim.data.prepared_case import CHUNK
-from mambamim.data.scan_lists import ScanSource
+from mambamim.data.scan_source import ScanSource
 from mambamim.errors import BadInputError
 from mambamim.inference.network_grid import NetworkGrid
 

@@ -20,7 +20,7 @@ from mambamim.data.label_on_grid import read_label_on
 from mambamim.data.orientation import to_ras
 from mambamim.data.preparation_cost import Estimate, Spacing, estimate, readable_size, target_grid
 from mambamim.data.prepared_case import PreparedCase, blosc2_module, write_case_files
-from mambamim.data.scan_lists import ScanSource
+from mambamim.data.scan_source import ScanSource
 from mambamim.data.statistics import voxel_counts
 from mambamim.data.volume import read_volume
 from mambamim.errors import BadInputError, Cancelled

@@ -11,7 +11,8 @@ import numpy as np
 from mambamim.checkpoint_header import read_header
 from mambamim.data.prepared_case import PreparedCase
 from mambamim.data.prepared_store import estimate, prepare
-from mambamim.data.scan_lists import ScanSource, find_scans
+from mambamim.data.scan_lists import find_scans
+from mambamim.data.scan_source import ScanSource
 from mambamim.errors import BadInputError
 from mambamim.finetuning.finetune_settings import FinetuneSettings
 from mambamim.finetuning.finetune_task import FinetuneTask

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mambamim.data.presets import PRESETS, DatasetPreset, PresetCase
-from mambamim.data.scan_lists import ScanSource
+from mambamim.data.scan_source import ScanSource
 from mambamim.finetuning.label_scheme import LabelScheme, scheme_of
 
 Parts = tuple[tuple[ScanSource, ...], tuple[ScanSource, ...]]

@@ -10,7 +10,7 @@ from mambamim.data.channels import channels_array, read_channels
 from mambamim.data.crop_places import BODY
 from mambamim.data.crops import CropDataset
 from mambamim.data.prepared_store import PreparedStore, estimate, prepare
-from mambamim.data.scan_lists import ScanSource
+from mambamim.data.scan_source import ScanSource
 from mambamim.data.volume import read_volume
 from mambamim.errors import BadInputError
 

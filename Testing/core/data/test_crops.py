@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Subset
 from mambamim.data.crops import CropDataset
 from mambamim.data.prepared_case import PreparedCase
 from mambamim.data.prepared_store import PreparedStore, prepare
-from mambamim.data.scan_lists import ScanSource
+from mambamim.data.scan_source import ScanSource
 from mambamim.errors import BadInputError
 
 SHAPE = (24, 20, 18)

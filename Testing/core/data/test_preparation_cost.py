@@ -10,7 +10,7 @@ import SimpleITK as sitk  # noqa: N813
 from scan_files import save, smooth, write_dicom
 
 from mambamim.data.prepared_store import estimate, prepare
-from mambamim.data.scan_lists import ScanSource
+from mambamim.data.scan_source import ScanSource
 
 RNG = np.random.default_rng(0)
 

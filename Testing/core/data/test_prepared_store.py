@@ -13,7 +13,8 @@ from scipy import ndimage
 
 import mambamim.data.prepared_store as module
 from mambamim.data.prepared_store import PreparedStore, prepare
-from mambamim.data.scan_lists import ScanSource, find_scans
+from mambamim.data.scan_lists import find_scans
+from mambamim.data.scan_source import ScanSource
 from mambamim.errors import BadInputError, Cancelled, MissingDependencyError
 
 RNG = np.random.default_rng(0)

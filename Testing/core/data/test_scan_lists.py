@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mambamim.data.scan_lists import ScanSource, find_scans
+from mambamim.data.scan_lists import find_scans
+from mambamim.data.scan_source import ScanSource
 from mambamim.errors import BadInputError
 
 

@@ -11,7 +11,7 @@ from tiny_networks import TINY
 
 from mambamim.checkpoints import load_checkpoint
 from mambamim.data.prepared_store import prepare
-from mambamim.data.scan_lists import ScanSource
+from mambamim.data.scan_source import ScanSource
 from mambamim.errors import BadInputError, CheckpointError
 from mambamim.models import build_model
 from mambamim.pretraining import MambaMIM

@@ -10,7 +10,7 @@ from mambamim.data.class_sets import ClassSets
 from mambamim.data.crops import CropDataset
 from mambamim.data.prepared_case import PreparedCase
 from mambamim.data.prepared_store import prepare
-from mambamim.data.scan_lists import ScanSource
+from mambamim.data.scan_source import ScanSource
 from mambamim.training.segmentation_loss import SegmentationLoss
 from mambamim.training.segmentation_task import (
     JitteredCrops,
