@@ -9,9 +9,7 @@ from mambamim.inference.checks import check_hu
 
 
 def header(modality):
-    return CheckpointHeader.make(
-        "hymamba_small", {}, {1: "liver"}, modality=modality, name="some-model"
-    )
+    return CheckpointHeader("some-model", {"num_classes": 2}, {1: "liver"}, modality=modality)
 
 
 def brain_mr():
