@@ -1,20 +1,16 @@
 """The packages that the work needs: which are missing, and how they come to be there."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
-
-from slicer.i18n import tr as _
 
 from mambamim.errors import MambaMIMError
-from MambaMIMLib import InstalledPackages, InstallTrouble, Log, Packages, PythonChoice, Timer, Words
+from MambaMIMLib import InstalledPackages, InstallTrouble, Log, Packages, PythonChoice, Timer
 from MambaMIMLib.ChildProcess import ChildProcess, ProcessLike
+from MambaMIMLib.Installation import Installation
 from MambaMIMLib.Installer import InstallerLike, SlicerInstaller
 from MambaMIMLib.PackageProbe import Found, PackageProbe
-from MambaMIMLib.Packages import MB, Package
+from MambaMIMLib.Packages import Package
 from MambaMIMLib.Signal import Signal
 from MambaMIMLib.WorkerJob import JobFailure
-
-_SOON = 0.2  # seconds for the panel to be drawn before torch's installer blocks it
 
 
 class Dependencies:
@@ -51,10 +47,7 @@ class Dependencies:
         self._installer = installer or SlicerInstaller()
         self._missing: list[Package] = []
         self._probe: PackageProbe | None = None
-        self._timer: Timer.TimerLike | None = None
-        self._steps: list[Callable[[], None]] = []
-        self._lines: list[str] = []
-        self._folder = ""
+        self._installation: Installation | None = None
         self.state, self.trouble = "checking", None
         self.check()
 
@@ -105,24 +98,11 @@ class Dependencies:
         Args:
             packages: None for what is missing.
         """
-        asked = list(self._missing if packages is None else packages)
-        if not self._begin(asked):
-            return
-        torch = [package for package in asked if package.name == "torch"]
-        if torch and not self._installer.hasTorch():
-            self._set("missing", InstallTrouble.noPyTorchExtension())
-            return
-        first = [partial(self._installTorch, torch[0])] if torch else []
-        self._steps = first + self._pipSteps([p for p in asked if p not in torch])
-        self._timer = self._after(_SOON, self._step)
+        self._begin(self._missing if packages is None else packages, "")
 
     def installFromFolder(self, folder: str, packages: Sequence[Package] | None = None) -> None:
         """The same from a folder of wheels, without a network. The user has agreed."""
-        asked = list(self._missing if packages is None else packages)
-        if self._begin(asked):
-            self._folder = folder
-            self._steps = self._pipSteps(asked, ["--no-index", "--find-links", folder])
-            self._step()
+        self._begin(self._missing if packages is None else packages, folder)
 
     def usePython(self, program: str) -> None:
         """Try another Python, and let it do the work from now on if it can; "" takes Slicer's."""
@@ -142,66 +122,31 @@ class Dependencies:
         """Leave everything as it is: the panel goes. An installation that runs goes on."""
         if self._probe is not None:
             self._probe.stop()
-        if self._timer is not None:
-            self._timer.stop()
+        if self._installation is not None:
+            self._installation.stop()
 
     def _atWork(self) -> bool:
         return self.state in ("installing", "verifying")
 
-    def _begin(self, packages: Sequence[Package]) -> bool:
-        """Whether it makes sense to begin; what is in the way becomes the trouble."""
+    def _begin(self, packages: Sequence[Package], folder: str) -> None:
+        """Begin where it makes sense; what is in the way becomes the trouble."""
         if self._atWork() or not packages:
-            return False
-        needed = sum(package.download + package.disk for package in packages) * MB
-        if self._installer.busy():
-            self._set("missing", InstallTrouble.anotherAtWork())
-        elif not self._installer.writable():
-            self._set("missing", InstallTrouble.noPermission())
-        elif self._installer.room() < needed:
-            free = Words.size(self._installer.room())
-            self._set("missing", InstallTrouble.noRoom(Words.size(needed), free))
-        else:
-            self._lines, self._folder = [], ""
-            self._set("installing", None)
-            return True
-        return False
+            return
+        installation = Installation(self._installer, packages, folder, self.said, self._onInstalled)
+        obstacle = installation.obstacle()
+        if obstacle is not None:
+            self._set("missing", obstacle)
+            return
+        self._installation = installation
+        self._set("installing", None)
+        installation.start(self._after)
 
-    def _step(self, code: int = 0) -> None:
-        """Go on with the installation, if all went well so far; at its end, try what is there."""
-        if code:
-            self._fail(InstallTrouble.ofPip(code, self._lines, self._folder))
-        elif self._steps:
-            self._steps.pop(0)()
-        else:
-            self._set("verifying", None)
-            self._ask(PythonChoice.slicerPython(), True, self._onVerified)
-
-    def _pipSteps(
-        self, packages: Sequence[Package], source: Sequence[str] = ()
-    ) -> list[Callable[[], None]]:
-        normal = [package for package in packages if not package.alone]
-        alone = [package for package in packages if package.alone]
-        steps = [partial(self._pip, normal, source)] if normal else []
-        return steps + ([partial(self._pip, alone, ["--no-deps", *source])] if alone else [])
-
-    def _installTorch(self, torch: Package) -> None:
-        self._onLine(_("Installing torch. Slicer does not react until that is done."))
-        self._step(self._installer.torch(torch.versions, self._onLine))
-
-    def _pip(self, packages: Sequence[Package], options: Sequence[str]) -> None:
-        names = {package.name for package in packages}
-        kept = [name for name in (*Packages.SHIPPED, "torch") if name not in names]
-        requirements = [package.requirement for package in packages]
-        self._installer.pip(
-            ["--only-binary", ":all:", *options, *requirements],
-            InstalledPackages.constraints(kept),
-            self._onLine,
-            self._step,
-        )
-
-    def _onLine(self, line: str) -> None:
-        self._lines.append(line)
-        self.said(line)
+    def _onInstalled(self, trouble: JobFailure | None) -> None:
+        if trouble is not None:
+            self._fail(trouble)
+            return
+        self._set("verifying", None)
+        self._ask(PythonChoice.slicerPython(), True, self._onVerified)
 
     def _onVerified(self, found: Found) -> None:
         trouble = InstallTrouble.ofImport(found)

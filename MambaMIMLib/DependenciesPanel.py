@@ -13,11 +13,13 @@ from slicer.i18n import tr as _
 from MambaMIMLib import Packages
 from MambaMIMLib.Dependencies import Dependencies
 from MambaMIMLib.Disclosure import Disclosure
+from MambaMIMLib.JobPanel import PRIMARY_STYLE
 from MambaMIMLib.MessageArea import MessageArea
 from MambaMIMLib.PythonRow import PythonRow, askForPython
 from MambaMIMLib.Signal import Signal
 
 _LINES = 2000  # of the log
+_HEIGHT = 32  # pixels
 
 
 class DependenciesPanel:
@@ -82,10 +84,15 @@ class DependenciesPanel:
 
     def _buttons(self) -> Any:
         row = self._buttonRow = qt.QWidget()
-        line = qt.QHBoxLayout(row)
-        line.setContentsMargins(0, 0, 0, 0)
+        lines = qt.QVBoxLayout(row)
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.setSpacing(6)
+        line = qt.QHBoxLayout()
         self._install = qt.QPushButton(_("Install..."))
         self._install.objectName = "installButton"
+        self._install.styleSheet = PRIMARY_STYLE
+        self._install.setFixedHeight(_HEIGHT)
+        self._install.toolTip = _("See what is downloaded, then agree or not")
         self._fromFolder = qt.QPushButton(_("From a folder..."))
         self._fromFolder.objectName = "installFromFolderButton"
         self._fromFolder.toolTip = _("Without a network: install from a folder of wheels (.whl)")
@@ -102,8 +109,11 @@ class DependenciesPanel:
             (self._own, lambda: self.dependencies.usePython("")),
         ):
             button.connect("clicked()", slot)
-            line.addWidget(button)
-        line.addStretch(1)
+            if button is self._install:
+                lines.addWidget(button)
+            else:
+                line.addWidget(button, 1)
+        lines.addLayout(line)
         return row
 
     def _addDetails(self, layout: Any) -> None:
@@ -169,14 +179,15 @@ class DependenciesPanel:
         faster = self.dependencies.faster()
         self._faster.setVisible(shown and bool(faster))
         for package in faster:
-            self._faster.text = _("Also {name}: {purpose}, {size}").format(
-                name=package.name, purpose=package.purpose, size=package.size
+            self._faster.text = _("Also {name} (faster, {size})").format(
+                name=package.name, size=package.size
             )
+            self._faster.toolTip = package.purpose[:1].upper() + package.purpose[1:]
 
     def _headline(self, count: int) -> str:
         if count == 1:
-            return _("A Python package is missing")
-        return _("{count} Python packages are missing").format(count=count)
+            return _("A Python package is missing: install it first")
+        return _("{count} Python packages are missing: install them first").format(count=count)
 
     def _hint(self, own: bool) -> str:
         if own:

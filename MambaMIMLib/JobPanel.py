@@ -17,14 +17,14 @@ _HEIGHT = 40  # pixels
 _STEPS = 1000  # of the progress bar
 _LINES = 2000  # of the log
 _ACCENT = "#2f6fb5"
-_BUTTON_STYLE = f"""
-QPushButton#jobButton {{
+PRIMARY_STYLE = f"""
+QPushButton {{
   font-weight: bold; border: 2px solid transparent; border-radius: 4px; padding: 0 16px;
   background: rgba(128, 128, 128, 50); }}
-QPushButton#jobButton:enabled {{ background: {_ACCENT}; color: white; }}
-QPushButton#jobButton:enabled:hover {{ background: #3a7fca; }}
-QPushButton#jobButton:enabled:pressed {{ background: #265c97; }}
-QPushButton#jobButton:enabled:focus {{ border-color: #9cc3ee; }}
+QPushButton:enabled {{ background: {_ACCENT}; color: white; }}
+QPushButton:enabled:hover {{ background: #3a7fca; }}
+QPushButton:enabled:pressed {{ background: #265c97; }}
+QPushButton:enabled:focus {{ border-color: #9cc3ee; }}
 """
 _BAR_STYLE = f"""
 QProgressBar {{ border: none; border-radius: 3px; background: rgba(128, 128, 128, 70); }}
@@ -37,16 +37,18 @@ class JobPanel:
 
     Args:
         buttonText: what the button does.
+        stopTexts: what the button beside the bar says, and what it says once it was pressed.
 
     Attributes:
         widget: for the owner's layout.
         busy: whether work goes on: the bar is there instead of the button.
         clicked: Signal(), the button was pressed.
-        cancelled: Signal(), Cancel was pressed; the watched job has been told already.
+        cancelled: Signal(), that button was pressed; the watched job has been told already.
     """
 
-    def __init__(self, buttonText: str) -> None:
+    def __init__(self, buttonText: str, stopTexts: tuple[str, str] | None = None) -> None:
         self.clicked, self.cancelled = Signal(), Signal()
+        self._stopTexts = stopTexts or (_("Cancel"), _("Cancelling"))
         self.busy = False
         self._job: Any = None
         self._what, self._prefix = "", ""
@@ -125,7 +127,7 @@ class JobPanel:
         layout.setSpacing(6)
         self._button = qt.QPushButton(buttonText)
         self._button.objectName = "jobButton"
-        self._button.styleSheet = _BUTTON_STYLE
+        self._button.styleSheet = PRIMARY_STYLE
         self._button.connect("clicked()", self.clicked)
         self._place = qt.QStackedWidget()
         self._place.setFixedHeight(_HEIGHT)
@@ -160,7 +162,7 @@ class JobPanel:
         self._bar.styleSheet = _BAR_STYLE
         self._bar.textVisible = False
         self._bar.setFixedHeight(8)
-        self._cancel = qt.QPushButton(_("Cancel"))
+        self._cancel = qt.QPushButton(self._stopTexts[0])
         self._cancel.objectName = "jobCancel"
         self._cancel.setFixedHeight(_HEIGHT)
         self._cancel.minimumWidth = 96
@@ -174,7 +176,7 @@ class JobPanel:
     def _start(self, text: str) -> None:
         self.busy = True
         self._what, self._end = text, None
-        self._cancel.enabled, self._cancel.text = True, _("Cancel")
+        self._cancel.enabled, self._cancel.text = True, self._stopTexts[0]
         self._bar.setRange(0, 0)
         self._place.currentIndex = 1
         self._clock.start()
@@ -188,7 +190,9 @@ class JobPanel:
         self._tell()
 
     def _tell(self) -> None:
-        self._whatLabel.text = ": ".join(filter(None, (self._prefix, self._what)))
+        text = ": ".join(filter(None, (self._prefix, self._what)))
+        self._whatLabel.text = text
+        self._whatLabel.toolTip = text
         left = None if self._end is None else max(0.0, self._end - time.monotonic())
         self._leftLabel.text = "" if left is None else Words.timeLeft(left)
 
@@ -207,7 +211,7 @@ class JobPanel:
             self.log(failure.detail)
 
     def _onCancel(self) -> None:
-        self._cancel.enabled, self._cancel.text = False, _("Cancelling")
+        self._cancel.enabled, self._cancel.text = False, self._stopTexts[1]
         if self._job is not None:
             self._job.cancel()
         self.cancelled()

@@ -75,9 +75,17 @@ def details(entry: ModelEntry) -> str:
 
 def _classes(entry: ModelEntry) -> str:
     if entry.kind == "pretraining":
-        return _("encoder")
+        return _("encoder and decoder") if _hasDecoder(entry) else _("encoder")
     count = len(entry.labels)
     return _("1 class") if count == 1 else _("{count} classes").format(count=count)
+
+
+def _hasDecoder(entry: ModelEntry) -> bool:
+    """Whether a pre-trained model can reconstruct; its file tells."""
+    try:
+        return bool(read_header(entry.path).pretraining)
+    except CheckpointError:
+        return False
 
 
 def _time(entry: ModelEntry) -> str:

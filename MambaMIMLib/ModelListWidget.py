@@ -8,7 +8,7 @@ from typing import Any
 import qt
 
 from mambamim.catalogue import ModelEntry
-from MambaMIMLib import ModelList
+from MambaMIMLib import ModelImport, ModelList, Timer
 from MambaMIMLib.ModelRow import ModelRow
 from MambaMIMLib.Signal import Signal
 
@@ -27,10 +27,11 @@ class ModelListWidget:
     Attributes:
         widget: for the owner's layout.
         chosen: Signal(entry), by mouse or keyboard.
+        removeAsked: Signal(entry), the button beside a file that cannot be used was pressed.
     """
 
     def __init__(self) -> None:
-        self.chosen = Signal()
+        self.chosen, self.removeAsked = Signal(), Signal()
         self._entries: list[ModelEntry] = []
         self._rows: list[ModelRow] = []
         self.widget = qt.QListWidget()
@@ -47,7 +48,7 @@ class ModelListWidget:
         blocked = self.widget.blockSignals(True)
         self.widget.clear()
         self._entries = list(entries)
-        self._rows = [ModelRow(entry) for entry in self._entries]
+        self._rows = [self._row(entry) for entry in self._entries]
         for entry, row in zip(self._entries, self._rows, strict=True):
             self._append(entry, row)
         height = sum(row.height for row in self._rows[:_ROWS])
@@ -61,6 +62,12 @@ class ModelListWidget:
         blocked = self.widget.blockSignals(True)
         self.widget.currentRow = names.index(name) if name in names else -1
         self.widget.blockSignals(blocked)
+
+    def _row(self, entry: ModelEntry) -> ModelRow:
+        if entry.problem and ModelImport.isRemovable(entry):
+            # Later, for the row goes with its button.
+            return ModelRow(entry, lambda: Timer.after(0, lambda: self.removeAsked(entry)))
+        return ModelRow(entry)
 
     def _append(self, entry: ModelEntry, row: ModelRow) -> None:
         title, summary = entry.title or entry.name, ModelList.summary(entry)

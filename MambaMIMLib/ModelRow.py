@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import qt
+from slicer.i18n import tr as _
 
 from mambamim.catalogue import ModelEntry
 from MambaMIMLib import ModelList
@@ -16,14 +18,18 @@ _SIDE, _EDGE, _GAP = 10, 7, 10  # pixels left and right, above and below, after 
 class ModelRow:
     """A widget for QListWidget.setItemWidget; clicks go through it to the list.
 
+    Args:
+        entry: the model.
+        remove: deletes its file where that cannot be used; gets a button then. None for none.
+
     Attributes:
         widget: the row.
         height: pixels that it needs.
     """
 
-    def __init__(self, entry: ModelEntry) -> None:
+    def __init__(self, entry: ModelEntry, remove: Callable[[], None] | None = None) -> None:
         self.widget = qt.QWidget()
-        self.widget.setAttribute(qt.Qt.WA_TransparentForMouseEvents)
+        self.widget.setAttribute(qt.Qt.WA_TransparentForMouseEvents, remove is None)
         layout = qt.QHBoxLayout(self.widget)
         layout.setContentsMargins(_SIDE, _EDGE, _SIDE, _EDGE)
         layout.setSpacing(_GAP)
@@ -39,6 +45,10 @@ class ModelRow:
             label.text = text
             lines.addWidget(label)
         layout.addLayout(lines, 1)
+        if remove is not None:
+            button = _removeButton(remove)
+            layout.addWidget(button)
+            self._taken += button.sizeHint.width() + _GAP
         self.height = self.widget.sizeHint.height()
 
     def fit(self, width: int) -> None:
@@ -46,6 +56,14 @@ class ModelRow:
         for label, text in self._lines:
             metrics = qt.QFontMetrics(label.font)
             label.text = metrics.elidedText(text, qt.Qt.ElideRight, width - self._taken)
+
+
+def _removeButton(remove: Callable[[], None]) -> Any:
+    button = qt.QPushButton(_("Remove..."))
+    button.objectName = "removeBrokenModel"
+    button.toolTip = _("Delete this file, which cannot be used, from your folder of models")
+    button.connect("clicked()", remove)
+    return button
 
 
 def _picture(path: str) -> Any:

@@ -96,6 +96,7 @@ class ModelSelector:
         self._search.connect("textChanged(QString)", self._fill)
         self._list = ModelListWidget()
         self._list.chosen.connect(self._choose)
+        self._list.removeAsked.connect(self._askToRemove)
         self._nothing = qt.QLabel()
         self._nothing.objectName = "noModel"
         self._nothing.alignment = qt.Qt.AlignCenter
@@ -120,7 +121,7 @@ class ModelSelector:
         self._remove = qt.QPushButton(_("Remove..."))
         self._remove.objectName = "removeModel"
         self._remove.toolTip = _("Delete the selected model from your folder of models")
-        self._remove.connect("clicked()", self._onRemove)
+        self._remove.connect("clicked()", lambda: self._askToRemove(self._current))
         self._add = qt.QPushButton(_("Add model..."))
         self._add.objectName = "addModel"
         self._add.toolTip = _(
@@ -172,9 +173,8 @@ class ModelSelector:
         message = getattr(error, "message", type(error).__name__)
         self.failed(message, getattr(error, "hint", ""))
 
-    def _onRemove(self) -> None:
-        entry = self._current
-        if entry is None or not slicer.util.confirmOkCancelDisplay(
+    def _askToRemove(self, entry: ModelEntry) -> None:
+        if not slicer.util.confirmOkCancelDisplay(
             _("Delete {name} from this computer? It cannot be brought back.").format(
                 name=entry.path.name
             ),

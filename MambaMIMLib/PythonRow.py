@@ -30,6 +30,7 @@ class PythonRow:
         self._name = qt.QLineEdit()
         self._name.objectName = "pythonName"
         self._name.readOnly = True
+        self._name.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Fixed)
         self._change = qt.QPushButton(_("Change..."))
         self._change.objectName = "changePythonButton"
         self._change.toolTip = _("Let another Python do the work, one that has mambamim's packages")
@@ -48,6 +49,7 @@ class PythonRow:
         python = self._dependencies.python
         atWork = self._dependencies.state in ("installing", "verifying")
         self._name.text = _("none") if python is None else python.describe()
+        self._name.toolTip = self._name.text  # there may be no room for a long path
         self._change.enabled = self._back.enabled = not atWork
         self._back.setVisible(python is not None and not python.own)
 

@@ -42,7 +42,7 @@ class SegmentationResult:
         self.coarse = False
         self._volumeNode, self._labels, self._terms = volumeNode, dict(labels), dict(terms or {})
         self._grid, self._name = VolumeGrid.of(volumeNode), volumeNode.GetName() or ""
-        self._handed = _stateOf(volumeNode)
+        self._handed, self._transform = _stateOf(volumeNode), volumeNode.GetTransformNodeID()
         self._image: Any = None
         self._untouched: tuple[Any, ...] = ()
 
@@ -97,11 +97,11 @@ class SegmentationResult:
         if not self._inScene():
             self.node, self._image = self._made(), None
         self._rename()
+        shown3D = Surfaces.remove3D(self.node)
         segmentation = self.node.GetSegmentation()
         for segmentId in list(segmentation.GetSegmentIDs()):
             if segmentation.GetSegment(segmentId).GetLabelValue() not in found.voxels:
                 segmentation.RemoveSegment(segmentId)
-        shown3D = segmentation.ContainsRepresentation(Surfaces.surfaceName())
         if self._image is None:
             self._image = found.image
         else:  # in place: names, colours and what is hidden stay as the user has set them
@@ -111,7 +111,6 @@ class SegmentationResult:
             self._untouched = self._state()  # whoever stops here has not edited anything
             yield None
         if shown3D:
-            segmentation.RemoveRepresentation(Surfaces.surfaceName())
             yield from Surfaces.show3DSteps(self.node)
 
     def _made(self) -> Any:
@@ -120,8 +119,9 @@ class SegmentationResult:
         node.CreateDefaultDisplayNodes()
         segmentation = node.GetSegmentation()
         segmentation.SetSourceRepresentationName(_labelmapName())
-        if slicer.mrmlScene.IsNodePresent(volume):
-            node.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
+        there = slicer.mrmlScene.IsNodePresent(volume)
+        node.SetAndObserveTransformNodeID(volume.GetTransformNodeID() if there else self._transform)
+        if there:
             node.SetNodeReferenceID(
                 slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole(),
                 volume.GetID(),

@@ -8,7 +8,7 @@ Slicer looks for it, so its Show 3D finds the work done.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,22 +27,22 @@ def show3DSteps(segmentationNode: Any) -> Iterator[None]:
     are there, none is added: Slicer makes them anew when asked.
     """
     segmentation = segmentationNode.GetSegmentation()
-    surfaces, labelmap = surfaceName(), _labelmapName()
-    if not segmentation.ContainsRepresentation(surfaces):
-        segments = [segmentation.GetSegment(name) for name in segmentation.GetSegmentIDs()]
+    if not segmentation.ContainsRepresentation(surfaceName()):
+        names = segmentation.GetSegmentIDs()
         began = _stateOf(segmentation)
         smoothing = _smoothingOf(segmentation)
         made = []
-        for segment in segments:
-            image = segment.GetRepresentation(labelmap)
+        for segment in map(segmentation.GetSegment, names):
+            image = segment.GetRepresentation(_labelmapName())
             if image is None or image.GetPointData().GetScalars() is None:
                 made.append(vtk.vtkPolyData())
                 continue
             made.append((yield from _inThread(_maker(image, segment.GetLabelValue(), smoothing))))
             if not _inScene(segmentationNode) or _stateOf(segmentation) != began:
                 return
-        for segment, surface in zip(segments, made, strict=True):
-            segment.AddRepresentation(surfaces, surface)
+        surfaces = dict(zip(names, made, strict=True))
+        if not (yield from _addedSteps(segmentationNode, surfaces, began)):
+            return
     show3D(segmentationNode)
     yield None
 
@@ -55,9 +55,43 @@ def show3D(segmentationNode: Any) -> None:
     display.SetVisibility3D(True)
 
 
+def remove3D(segmentationNode: Any) -> bool:
+    """Take the surfaces away and return whether there were any.
+
+    Done before voxels change: else Slicer makes all surfaces anew in one go.
+    """
+    segmentation = segmentationNode.GetSegmentation()
+    there = segmentation.ContainsRepresentation(surfaceName())
+    if there:
+        segmentationNode.GetDisplayNode().SetPreferredDisplayRepresentationName3D("")
+        segmentation.RemoveRepresentation(surfaceName())
+    return bool(there)
+
+
 def surfaceName() -> str:
     """What Slicer calls the representation."""
     return slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+
+
+def _addedSteps(node: Any, surfaces: Mapping[str, Any], began: tuple[Any, ...]) -> Iterator[None]:
+    """Give each segment its surface, one a step; a generator that returns whether all have it.
+
+    None is left if the voxels change meanwhile. As soon as the first segment by name has a surface,
+    or the views prefer surfaces, Slicer makes those that others lack in one go: it comes last.
+    """
+    segmentation = node.GetSegmentation()
+    node.CreateDefaultDisplayNodes()
+    display = node.GetDisplayNode()
+    preferred = display.GetPreferredDisplayRepresentationName3D()
+    display.SetPreferredDisplayRepresentationName3D("")
+    for name in sorted(surfaces, reverse=True):
+        segmentation.GetSegment(name).AddRepresentation(surfaceName(), surfaces[name])
+        yield None
+        if not _inScene(node) or _stateOf(segmentation) != began:
+            segmentation.RemoveRepresentation(surfaceName())
+            display.SetPreferredDisplayRepresentationName3D(preferred)
+            return False
+    return True
 
 
 def _maker(image: Any, value: int, smoothing: float) -> Callable[[], Any]:

@@ -3,8 +3,10 @@
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from mambamim.errors import BadInputError
+from mambamim.jobs.protocol import job_line
 from MambaMIMLib.Signal import Signal
 
 _numbers = itertools.count(1)
@@ -56,6 +58,26 @@ class WorkerJob:
         self.line = request(self.id)
         self._cancel = cancel
 
+    @classmethod
+    def asking(
+        cls,
+        job: str,
+        parameters: dict[str, Any],
+        run: str,
+        cancel: Callable[["WorkerJob"], None],
+    ) -> "WorkerJob":
+        """A job by its kind and parameters; see `WorkerProcess.submit`.
+
+        Raises:
+            BadInputError: the parameters are not JSON-able.
+        """
+        try:
+            return cls(lambda id_: job_line(id_, job, parameters, run or None), cancel)
+        except (TypeError, ValueError) as error:
+            raise BadInputError(
+                f"The job {job} cannot be sent: {error}.", "This is a mistake in the extension."
+            ) from None
+
     def cancel(self) -> None:
         """Stop it. `failed` tells the end with the kind "cancelled", within a few seconds."""
         if self.active:
@@ -88,6 +110,13 @@ class WorkerJob:
         self.active = False
         signal(value)
         self.ended()
+
+
+class WorkerLike(Protocol):
+    """What is needed of a `WorkerProcess`."""
+
+    def submit(self, job: str, parameters: dict[str, Any], run: str = "") -> WorkerJob:
+        """Give it a job; see `WorkerProcess.submit`."""
 
 
 def _text(event: Mapping[str, Any], name: str) -> str:

@@ -7,14 +7,14 @@ stays warm for the next ones, and goes when it has had nothing to do for a while
 from collections.abc import Callable
 from typing import Any
 
-from mambamim.errors import BadInputError, MambaMIMError
-from mambamim.jobs.protocol import VERSION, cancel_line, job_line, parse_event
+from mambamim.errors import MambaMIMError
+from mambamim.jobs.protocol import VERSION, cancel_line
 from MambaMIMLib import Log, ProcessTree, Timer, WorkerTrouble
 from MambaMIMLib.ChildProcess import ChildProcess, ProcessEnd, ProcessLike
-from MambaMIMLib.Lines import Lines
 from MambaMIMLib.PythonChoice import PythonChoice
 from MambaMIMLib.Signal import Signal
 from MambaMIMLib.WorkerJob import JobFailure, WorkerJob
+from MambaMIMLib.WorkerSpeech import WorkerSpeech
 
 MODULE = "mambamim.jobs.worker"
 # Seconds. A worker answers a cancel within one; the first start on a computer that looks through
@@ -47,7 +47,7 @@ class WorkerProcess:
         self._job: WorkerJob | None = None  # the one that the worker is doing
         self._process: ProcessLike | None = None
         self._pid = 0  # of the worker, once it has said so
-        self._output, self._complaints = Lines(), Lines()
+        self._speech = WorkerSpeech()
         self._failed = self._cancelling = self._outdated = False
         self._timers = Timer.Timers(after)
 
@@ -76,14 +76,7 @@ class WorkerProcess:
         Raises:
             BadInputError: the parameters are not JSON-able.
         """
-        try:
-            submitted = WorkerJob(
-                lambda id_: job_line(id_, job, parameters, run or None), self._stopJob
-            )
-        except (TypeError, ValueError) as error:
-            raise BadInputError(
-                f"The job {job} cannot be sent: {error}.", "This is a mistake in the extension."
-            ) from None
+        submitted = WorkerJob.asking(job, parameters, run, self._stopJob)
         self._failed = False
         self._waiting.append(submitted)
         self._soon()
@@ -132,12 +125,14 @@ class WorkerProcess:
         except MambaMIMError as error:
             self._failAll(JobFailure(error.kind, error.message, error.hint))
             return
-        self._output, self._complaints = Lines(), Lines(keep=50)
+        speech = self._speech = WorkerSpeech()
         process = self._process = self._makeProcess()
         process.said.connect(self._onOutput)
-        process.complained.connect(self._complaints.add)
+        process.complained.connect(speech.complain)
         process.ended.connect(self._onEnd)
-        self._timers.set("start", _START, lambda: self._failAll(WorkerTrouble.silent(self._said())))
+        self._timers.set(
+            "start", _START, lambda: self._failAll(WorkerTrouble.silent(self._speech.complaints()))
+        )
         process.start(python.program, ["-m", MODULE], python.environment)
 
     def _stopJob(self, job: WorkerJob) -> None:
@@ -158,9 +153,8 @@ class WorkerProcess:
 
     def _onOutput(self, data: bytes) -> None:
         process = self._process
-        for line in self._output.add(data):
-            event = parse_event(line)
-            if event is not None and self._process is process:  # which may have been given up
+        for event in self._speech.hear(data):
+            if self._process is process:  # which may have been given up
                 self._onEvent(event)
 
     def _onEvent(self, event: dict[str, Any]) -> None:
@@ -186,7 +180,7 @@ class WorkerProcess:
         self._soon()
 
     def _onEnd(self, end: ProcessEnd) -> None:
-        started, said = self._pid, self._said()
+        started, said = self._pid, self._speech.complaints()
         self._forget()
         if started > 0:  # a launcher may be gone and leave the worker behind
             ProcessTree.endOrphan(started, MODULE)
@@ -230,9 +224,6 @@ class WorkerProcess:
     def _forget(self) -> None:
         self._process, self._pid, self._outdated = None, 0, False
         self._timers.drop("start", "cancel", "warm")
-
-    def _said(self) -> str:
-        return Log.clean("\n".join(self._complaints.all()), Log.sceneNames())
 
     def _update(self) -> None:
         if self._cancelling:

@@ -10,7 +10,7 @@ import vtk
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import parameterNodeWrapper
+from slicer.parameterNodeWrapper import SlicerParameterNamePropertyName, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -148,7 +148,9 @@ class MambaMIMSegmenterWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
             self.removeObserver(self._parameterNode, modified, self.panel.update)
         self._parameterNode = node
         if node:
-            self._tag = node.connectGui(self.ui)
+            # connectGui does the same, but Slicer's gives no tag to disconnect by.
+            named = {w.property(SlicerParameterNamePropertyName): w for w in vars(self.ui).values()}
+            self._tag = node.connectParametersToGui({n: w for n, w in named.items() if n})
             self.addObserver(node, modified, self.panel.update)
         self.panel.setParameters(node)
 

@@ -110,6 +110,7 @@ def _load(session: Session, scan: Path | None) -> None:
 
 def _application(session: Session, name: str) -> Path:
     window = slicer_stand_in.show_application("MambaMIMSegmenter", _WINDOW)
+    session.app.processEvents()  # views that are drawn first go to the middle of the scan
     _look_at(session.ui.inputSelector.currentNode(), session.parts.result.node, "kidney_right")
     picture = session.photograph(name, window)
     session.panel.setParent(None)  # it is to outlive the window

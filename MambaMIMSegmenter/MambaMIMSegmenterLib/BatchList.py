@@ -42,15 +42,17 @@ class BatchList:
         layout.addWidget(self._makeTable())
         row = qt.QHBoxLayout()
         for text, checked in ((_("All"), True), (_("None"), False)):
-            button = qt.QPushButton(text)
+            button = qt.QToolButton()
+            button.text = text
+            button.toolTip = _("Check all scans") if checked else _("Uncheck all scans")
             button.connect("clicked()", lambda on=checked: self._checkAll(on))
             row.addWidget(button)
         row.addStretch(1)
+        layout.addLayout(row)
         self._button = qt.QPushButton()
         self._button.objectName = "batchButton"
         self._button.connect("clicked()", self.clicked)
-        row.addWidget(self._button)
-        layout.addLayout(row)
+        layout.addWidget(self._button)
         self.refresh()
 
     @property

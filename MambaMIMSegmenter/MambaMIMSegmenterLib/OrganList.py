@@ -82,7 +82,8 @@ class OrganList:
         self._tell()
 
     def _button(self, text: str, checked: bool) -> Any:
-        button = qt.QPushButton(text)
+        button = qt.QToolButton()
+        button.text = text
         button.toolTip = (
             _("Check what the search shows") if checked else _("Uncheck what the search shows")
         )

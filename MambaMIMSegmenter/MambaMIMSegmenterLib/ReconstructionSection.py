@@ -13,14 +13,14 @@ from slicer.i18n import tr as _
 from mambamim.catalogue import ModelEntry
 from mambamim.checkpoint_header import CheckpointHeader, read_header
 from mambamim.errors import CheckpointError
+from MambaMIMLib.DeviceChoice import SETTING
 from MambaMIMLib.JobPanel import JobPanel
 from MambaMIMLib.ModelSelector import ModelSelector
+from MambaMIMLib.WorkerJob import WorkerLike
 from MambaMIMSegmenterLib import ReconstructionWords as Words
 from MambaMIMSegmenterLib.CompareView import CompareView
-from MambaMIMSegmenterLib.DeviceChoice import SETTING
 from MambaMIMSegmenterLib.ReconstructionResult import ReconstructionResult
 from MambaMIMSegmenterLib.ReconstructionRun import ReconstructionOptions, ReconstructionRun
-from MambaMIMSegmenterLib.SegmentRun import WorkerLike
 from MambaMIMSegmenterLib.WindowLink import WindowLink
 
 _UI = Path(__file__).resolve().parents[1] / "Resources" / "UI" / "MambaMIMReconstruction.ui"

@@ -134,8 +134,8 @@ class ResultView:
 
     def _fill(self, rows: Sequence[Mapping[str, Any]], unit: str) -> None:
         table = self._table
-        intensity = _("Mean ± SD") + (f" [{unit}]" if unit else "")
-        table.setHorizontalHeaderLabels([_("Structure"), _("Volume [ml]"), intensity])
+        intensity = _("Mean ± SD") + (f"\n[{unit}]" if unit else "")
+        table.setHorizontalHeaderLabels([_("Structure"), _("Volume") + "\n[ml]", intensity])
         table.horizontalHeaderItem(0).setTextAlignment(qt.Qt.AlignLeft | qt.Qt.AlignVCenter)
         table.setRowCount(len(rows))
         for place, row in enumerate(rows):

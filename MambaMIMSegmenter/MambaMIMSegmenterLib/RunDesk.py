@@ -11,7 +11,7 @@ from mambamim.errors import MambaMIMError
 from MambaMIMLib.Signal import Signal
 from MambaMIMSegmenterLib import SegmentBatch, SegmenterWords, Views
 from MambaMIMSegmenterLib.Conversion import Conversion, ConversionRequest
-from MambaMIMSegmenterLib.SampleCT import SampleRun
+from MambaMIMSegmenterLib.SampleRun import SampleRun
 from MambaMIMSegmenterLib.Scans import Scan
 from MambaMIMSegmenterLib.SegmentLogic import SegmentLogic
 from MambaMIMSegmenterLib.SegmentOptions import SegmentOptions
@@ -40,6 +40,7 @@ class RunDesk:
         self.sampleLoaded = Signal()  # (volume node)
         self._logic, self._worker = logic, worker
         self._models, self._job, self._result, self._batchList = models, job, result, batchList
+        self._surfaces = Views.SurfaceShow()  # of a batch; those of one scan are the result's
         self.run: Any = None
 
     def segment(self, volumeNode: Any, options: SegmentOptions) -> None:
@@ -53,6 +54,7 @@ class RunDesk:
         """Segment several."""
         batch = self._logic.startBatch(scans, options)
         self._batchList.watch(batch)
+        batch.shown.connect(lambda node, coarse: self._onBatchShown(node, coarse, options))
         batch.succeeded.connect(self._onBatchDone)
         self._watch(batch)
         batch.begin()
@@ -77,6 +79,7 @@ class RunDesk:
 
     def stop(self) -> None:
         """End what runs, and the worker."""
+        self._surfaces.stop()
         if self.run is not None and self.run.active:
             self.run.cancel()
         self._worker.stop()
@@ -110,6 +113,10 @@ class RunDesk:
             )
         self._result.showOutcome(outcome, volume, "HU" if modality == "CT" else "")
         self._models.refresh()  # the time that it took is told beside the model
+
+    def _onBatchShown(self, node: Any, coarse: bool, options: SegmentOptions) -> None:
+        if options.show3D and coarse == (options.quality == "coarse"):  # not the preview's
+            self._surfaces.show(node)
 
     def _onBatchDone(self, states: list[str]) -> None:
         done, count = states.count(SegmentBatch.DONE), len(states)

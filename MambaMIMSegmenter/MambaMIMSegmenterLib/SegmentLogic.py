@@ -10,10 +10,11 @@ import slicer
 
 from mambamim.catalogue import find_model
 from mambamim.errors import MambaMIMError
+from MambaMIMLib.WorkerJob import WorkerLike
 from MambaMIMSegmenterLib.Scans import Scan
 from MambaMIMSegmenterLib.SegmentBatch import SegmentBatch
 from MambaMIMSegmenterLib.SegmentOptions import SegmentOptions
-from MambaMIMSegmenterLib.SegmentRun import SegmentOutcome, SegmentRun, WorkerLike
+from MambaMIMSegmenterLib.SegmentRun import SegmentOutcome, SegmentRun
 
 _PAUSE = 0.005  # seconds between two rounds of events
 

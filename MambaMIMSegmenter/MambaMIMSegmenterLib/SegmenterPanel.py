@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import qt
 from slicer.i18n import tr as _
 
 from mambamim.errors import MambaMIMError
 from MambaMIMLib import Timer
+from MambaMIMLib.DeviceChoice import DeviceChoice
 from MambaMIMLib.JobPanel import JobPanel
 from MambaMIMLib.ModelSelector import ModelSelector
-from MambaMIMSegmenterLib import RegionOfInterest, SegmenterWords, Views
+from MambaMIMSegmenterLib import PanelPlaces, RegionOfInterest, SegmenterWords, Views
 from MambaMIMSegmenterLib.BatchList import BatchList
 from MambaMIMSegmenterLib.ConversionForm import ConversionForm
-from MambaMIMSegmenterLib.DeviceChoice import DeviceChoice
 from MambaMIMSegmenterLib.OrganList import OrganList
 from MambaMIMSegmenterLib.ReconstructionSection import ReconstructionSection
 from MambaMIMSegmenterLib.ResultView import ResultView
@@ -47,7 +46,7 @@ class SegmenterPanel:
         self.reconstruction = ReconstructionSection(worker, lambda: self._volume)
         self._shownVolume: Any = None
         self._refreshing: Any = None
-        self._place()
+        PanelPlaces.fill(self)
         self._connect()
         self._onModelChanged(self.models.currentEntry)
 
@@ -95,6 +94,11 @@ class SegmenterPanel:
         )
         why = self._missing(scans)
         self.batchList.setButton(text, not why and not self.job.busy, why)
+        self.ui.sampleButton.toolTip = (
+            _("A synthetic CT of the abdomen, painted on this computer. It shows no patient.")
+            if self.dependencies.ready
+            else _("First install what is missing, above.")
+        )
         self.ui.sampleButton.enabled = self.dependencies.ready and not self.job.busy
         self.ui.scanNote.setVisible(self._volume is None)
         roi = asked.regionOfInterest
@@ -111,7 +115,7 @@ class SegmenterPanel:
         """End what runs: its scan is gone in a moment."""
         self.desk.stop()
         self.result.clear()
-        self.reconstruction.leave()
+        self.reconstruction.cleanup()
 
     def cleanup(self) -> None:
         """The module is unloaded."""
@@ -125,26 +129,6 @@ class SegmenterPanel:
     @property
     def _volume(self) -> Any:
         return None if self._parameters is None else self._parameters.inputVolume
-
-    def _place(self) -> None:
-        ui = self.ui
-        for place, part in (
-            (ui.dependenciesPlace, self.dependencies.widget),
-            (ui.modelPlace, self.models.widget),
-            (ui.conversionPlace, self.conversionForm.widget),
-            (ui.jobPlace, self.job.widget),
-            (ui.resultPlace, self.result.widget),
-            (ui.organPlace, self.organs.widget),
-            (ui.pythonPlace, self.dependencies.pythonWidget),
-        ):
-            _replace(place, part)
-        for section, part in (
-            (ui.batchSection, self.batchList.widget),
-            (ui.reconstructionSection, self.reconstruction.widget),
-        ):
-            section.layout().addWidget(part)
-        for section in (ui.optionsButton, ui.batchSection, ui.reconstructionSection):
-            section.setSizePolicy(qt.QSizePolicy.Preferred, qt.QSizePolicy.Maximum)
 
     def _connect(self) -> None:
         self.dependencies.changed.connect(self._onDependenciesChanged)
@@ -240,10 +224,3 @@ class SegmenterPanel:
         if not self.ui.batchSection.collapsed:
             self.batchList.refresh()
         self.update()
-
-
-def _replace(place: Any, part: Any) -> None:
-    """Put a widget where the .ui file keeps a place; a hidden one takes no room then."""
-    part.setSizePolicy(qt.QSizePolicy.Preferred, qt.QSizePolicy.Maximum)
-    place.parentWidget().layout().replaceWidget(place, part)
-    place.setVisible(False)

@@ -14,13 +14,14 @@ from MambaMIMLib.Steps import Steps
 def showInSlices(volumeNode: Any, segmentationNode: Any) -> None:
     """Show the volume in the slice views, at the middle of the segmentation.
 
-    A view that shows the volume already keeps its zoom.
+    A view that shows the volume already keeps its zoom. A volume that is gone is not shown.
     """
     shown = {
         node.GetBackgroundVolumeID()
         for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
     }
-    if volumeNode.GetID() not in shown and not volumeNode.GetHideFromEditors():
+    there = slicer.mrmlScene.IsNodePresent(volumeNode) and not volumeNode.GetHideFromEditors()
+    if there and volumeNode.GetID() not in shown:
         slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
     bounds = [0.0] * 6
     segmentationNode.GetRASBounds(bounds)
@@ -47,12 +48,13 @@ class SurfaceShow:
     """Shows segmentations in 3D, one after the other, while the application stays live.
 
     Attributes:
-        ended: Signal(), the surfaces are there, or were given up.
-        busy: whether surfaces are being made.
+        ended: Signal(), the surfaces of all are there, or were given up.
     """
 
     def __init__(self) -> None:
         self.ended = Signal()
+        self._waiting: list[Any] = []
+        self._node: Any = None
         self._steps: Steps | None = None
 
     @property
@@ -61,11 +63,14 @@ class SurfaceShow:
         return self._steps is not None
 
     def show(self, segmentationNode: Any) -> None:
-        """Make the surfaces that are missing, show all, and turn the 3D view to them."""
-        self.stop()
-        self._steps = Steps(
-            Surfaces.show3DSteps(segmentationNode), lambda _last: self._onDone(), self._onFailed
-        )
+        """Make the surfaces that are missing, show all, and turn the 3D view to them.
+
+        Where others are being made, these come after them.
+        """
+        if segmentationNode is not self._node and segmentationNode not in self._waiting:
+            self._waiting.append(segmentationNode)
+        if not self.busy:
+            self._next()
 
     def hide(self, segmentationNode: Any) -> None:
         """Hide them; they are kept."""
@@ -75,23 +80,44 @@ class SurfaceShow:
 
     def stop(self) -> None:
         """Give up what is not ready."""
+        self._waiting.clear()
         if self._steps is not None:
             self._steps.stop()
-            self._steps = None
+            self._steps = self._node = None
+
+    def _next(self) -> None:
+        node = self._node = self._waiting.pop(0)
+        self._steps = Steps(
+            Surfaces.show3DSteps(node), lambda _last: self._onDone(), self._onFailed
+        )
 
     def _onDone(self) -> None:
-        self._steps = None
-        manager = slicer.app.layoutManager()
-        if manager is not None and manager.threeDViewCount:
-            view = manager.threeDWidget(0).threeDView()
-            view.resetFocalPoint()
-            view.resetCamera()
-        self.ended()
+        node = self._node
+        if slicer.mrmlScene.IsNodePresent(node) and not isIn3D(node):
+            self._waiting.append(node)  # its voxels were changed meanwhile
+        else:
+            lookAtAll()
+        self._goOn()
 
     def _onFailed(self, error: Exception) -> None:
-        self._steps = None
         Log.exception(error)
-        self.ended()
+        self._goOn()
+
+    def _goOn(self) -> None:
+        self._steps = self._node = None
+        if self._waiting:
+            self._next()
+        else:
+            self.ended()
+
+
+def lookAtAll() -> None:
+    """Turn the 3D view to all that it shows."""
+    manager = slicer.app.layoutManager()
+    if manager is not None and manager.threeDViewCount:
+        view = manager.threeDWidget(0).threeDView()
+        view.resetFocalPoint()
+        view.resetCamera()
 
 
 def editSegments(segmentationNode: Any, volumeNode: Any) -> None:
@@ -99,4 +125,5 @@ def editSegments(segmentationNode: Any, volumeNode: Any) -> None:
     slicer.util.selectModule("SegmentEditor")
     editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
     editor.setSegmentationNode(segmentationNode)
-    editor.setSourceVolumeNode(volumeNode)
+    if slicer.mrmlScene.IsNodePresent(volumeNode):
+        editor.setSourceVolumeNode(volumeNode)

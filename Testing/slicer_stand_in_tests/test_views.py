@@ -67,6 +67,19 @@ def test_a_surface_is_seen_in_3d(segmented, tmp_path):
     assert _red(seen) > 0.08
 
 
+def test_the_box_at_the_origin_is_left_out_of_the_picture(segmented, tmp_path):
+    """The camera turns to the surfaces, however far from the box they lie."""
+    volume, node = segmented
+    volume.SetOrigin(0, 0, -400)
+    labels = np.zeros((20, 24, 28), np.uint8)
+    labels[4:16, 4:20, 4:24] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(labels, node, "ball", volume)
+    node.CreateClosedSurfaceRepresentation()
+    assert _red(_pixels(render_3d(tmp_path / "far.png", (200, 200)))) > 0.08
+    view = slicer.app.layoutManager().threeDWidget(0).mrmlViewNode()
+    assert view.GetBoxVisible()
+
+
 def test_a_chart_is_drawn(scene, tmp_path):
     table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
     slicer.util.updateTableFromArray(table, (np.arange(5.0), np.arange(5.0) ** 2), ["x", "y"])

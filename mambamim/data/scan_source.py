@@ -21,6 +21,7 @@ class ScanSource:
         more: files of further channels, in order.
         channels: what the channels are called, where a list says so and there are several.
         joined: whether it may have several channels.
+        content: stands for what the files hold, where somebody knows it; "" where nobody does.
     """
 
     image: Path
@@ -29,17 +30,20 @@ class ScanSource:
     more: tuple[Path, ...] = ()
     channels: tuple[str, ...] = ()
     joined: bool = False
+    content: str = ""
 
     @property
     def key(self) -> str:
         """16 hex digits that stand for these files as they are now.
 
-        Of absolute paths, sizes and times of change, by SHA-256. File names may hold patients'
-        names, so what is kept of a scan on a disk is named by this.
+        Of `content`, else of absolute paths, sizes and times of change, by SHA-256. File names may
+        hold patients' names, so what is kept of a scan on a disk is named by this.
 
         Raises:
             BadInputError: a file is not there any more.
         """
+        if self.content:
+            return hashlib.sha256(self.content.encode()).hexdigest()[:16]
         digest = hashlib.sha256()
         for place in (self.image, self.label, *self.more):
             digest.update(b"\1" if place is None else _fingerprint(place))

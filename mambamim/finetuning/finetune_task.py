@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from mambamim.training.segmentation_task import segment_case, window_logits
 
 # What may differ between the calls of one run: it changes no weight.
 _NO_FACTS = ("start_from", "name", "title", "trained_on", "licence", "channels")
-_ZOOM = {"none": 0.0, "paper": 0.0, "strong": 0.15}
+ZOOM = {"none": 0.0, "paper": 0.0, "strong": 0.15}
 
 
 class FinetuneTask:
@@ -41,9 +41,14 @@ class FinetuneTask:
         settings: of the network and its data.
         sets: what label values mean.
         seed: of weights and crops.
+
+    Attributes:
+        watch: given what each validation finds in the first of its cases, (D, H, W) uint8 on the
+            prepared grid; None for nobody. Not of regions.
     """
 
     inputs: tuple[str, ...] = ("image", "label")
+    watch: Callable[[np.ndarray], None] | None = None
 
     def __init__(
         self,
@@ -76,7 +81,7 @@ class FinetuneTask:
             settings.crops_per_scan,
             settings.foreground,
             flips=(),
-            zoom=_ZOOM[settings.augmentation],
+            zoom=ZOOM[settings.augmentation],
             labelled=True,
         )
         self.dataset: Dataset[dict[str, Any]] = AugmentedCrops(
@@ -93,6 +98,11 @@ class FinetuneTask:
             self.facts["regions"] = [asdict(region) for region in sets.members]
         self._best = BestCheckpoint(settings.name, WATCHED)
 
+    @property
+    def validation_cases(self) -> tuple[LabelledCase, ...]:
+        """The cases that are kept apart."""
+        return self._validation
+
     def validate(self, module: nn.Module) -> dict[str, float]:
         """Mean Dice over classes and cases, "dice", and that of each class, "dice.NAME".
 
@@ -100,9 +110,10 @@ class FinetuneTask:
         """
         assert isinstance(module, SegmentationLoss | RegionLoss)
         by_class: dict[int, list[float]] = {}
-        for case in self._validation:
+        for number, case in enumerate(self._validation):
             size = self.settings.image_size
-            for value, dice in _score(module.network, case, size, self._sets).items():
+            watch = self.watch if number == 0 else None
+            for value, dice in _score(module.network, case, size, self._sets, watch).items():
                 by_class.setdefault(value, []).append(dice)
         means = {value: sum(dices) / len(dices) for value, dices in sorted(by_class.items())}
         if not means:
@@ -147,7 +158,11 @@ class FinetuneTask:
 
 
 def _score(
-    network: nn.Module, case: LabelledCase, size: Sequence[int], sets: ClassSets | Regions
+    network: nn.Module,
+    case: LabelledCase,
+    size: Sequence[int],
+    sets: ClassSets | Regions,
+    watch: Callable[[np.ndarray], None] | None = None,
 ) -> dict[int, float]:
     """Dice of every class that a case has; what its labels leave open counts where it is wrong."""
     whole = tuple(slice(0, side) for side in case.shape)
@@ -156,6 +171,8 @@ def _score(
         return _score_regions(network, case, size, truth, sets)
     known = truth < case.classes
     found = segment_case(network, case, size)
+    if watch is not None:
+        watch(found)
     counts = known | ~sets.table()[truth, found]
     return dice_per_label(np.where(counts, found, 0), np.where(known, truth, 0))
 

@@ -28,6 +28,7 @@ from mambamim.inference.region import intersect, outside_removed, roi_box
 from mambamim.inference.report import Cancel, Progress, Report
 from mambamim.inference.restore import restore_labels
 from mambamim.inference.runtimes import Runtime, TorchRuntime, choose_device
+from mambamim.inference.uncertainty import mean_entropy
 from mambamim.inference.windows import count_windows, predict
 
 logger = logging.getLogger(__name__)
@@ -156,6 +157,34 @@ class Segmenter:
         report(1.0, "done")
         return labels
 
+    def entropy(
+        self,
+        volume: np.ndarray,
+        affine: np.ndarray,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> float:
+        """How unsure the network is of a scan, looked at coarsely: see `mean_entropy`.
+
+        Args:
+            volume: as of `segment`, as are the others and what is raised.
+            affine: 4x4, voxel index -> RAS mm.
+            progress: told a fraction 0..1 and what is being done.
+            cancel: asked all the time.
+        """
+        channels = checked_channels(volume, self.checkpoint.header)
+        for channel in channels:
+            affine = checked_affine(channel, affine)
+            check_hu(channel, self.checkpoint.header)
+        turned = [to_ras(channel, affine) for channel in channels]
+        report = Report(progress, cancel)
+        report(0.0, "preparing")
+        item = self._prepare([array for array, _ in turned], turned[0][1], None, "coarse")
+        if item is None:
+            raise BadInputError("There is only air in this scan.", "Give a CT in HU.")
+        report.windows = item.windows
+        return mean_entropy(self._scores(item, report, "coarse"), self.regions is None)
+
     def _choose_runtime(self, device: torch.device, asked: str) -> Runtime:
         if asked.startswith("openvino"):
             if device.type != "cpu":
@@ -230,11 +259,15 @@ class Segmenter:
         return rule_for("MR").limits(ras) if header.modality == "MR" else header.window_hu
 
     def _run(self, item: _Pass, report: Report, quality: str) -> np.ndarray:
+        scores = self._scores(item, report, quality)
+        return restore_labels(scores, item.grid, item.box, self._dtype(), self.regions)
+
+    def _scores(self, item: _Pass, report: Report, quality: str) -> Tensor:
         """One pass; a graphics card that is too small hands over to the CPU."""
         message = "finding organs" if quality == "full" else "coarse preview"
         count = self.checkpoint.header.num_classes
         try:
-            scores = predict(
+            return predict(
                 item.image, self.runtime, self.checkpoint.header.patch_size, count, OVERLAP,
                 lambda n: report.windows_done(n, message), report.cancelled, self.regions is None,
             )  # fmt: skip
@@ -244,8 +277,7 @@ class Segmenter:
             logger.warning("%s Going on with the CPU.", error)
             self.runtime = self._choose_runtime(torch.device("cpu"), "auto")
             moved = _Pass(item.grid, item.box, item.image.cpu(), item.windows)
-            return self._run(moved, report, quality)
-        return restore_labels(scores, item.grid, item.box, self._dtype(), self.regions)
+            return self._scores(moved, report, quality)
 
     def _tidy(self, labels: np.ndarray, wanted: set[int] | None, keep_largest: bool) -> np.ndarray:
         if keep_largest and self.regions is not None:

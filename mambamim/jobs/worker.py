@@ -39,6 +39,11 @@ JOBS = {
     "segment": "mambamim.jobs.segment_job",
     "reconstruct": "mambamim.jobs.reconstruct_job",
     "sample_ct": "mambamim.jobs.sample_ct_job",
+    "import_cases": "mambamim.jobs.import_cases_job",
+    "finetune": "mambamim.jobs.finetune_job",
+    "pretrain": "mambamim.jobs.pretrain_job",
+    "estimate": "mambamim.jobs.estimate_job",
+    "rank": "mambamim.jobs.rank_job",
     "devices": "mambamim.jobs.devices_job",
 }
 # A step that cannot be interrupted (reading a file, importing torch) ends later than a person
@@ -127,7 +132,7 @@ class Worker:
             context.error(Cancelled())
             return
         context.tell("started")
-        handler = _LogHandler(context)
+        handler = LogToContext(context)
         logging.getLogger("mambamim").addHandler(handler)
         try:
             job = importlib.import_module(self._jobs[context.request.job])
@@ -140,7 +145,7 @@ class Worker:
             logging.getLogger("mambamim").removeHandler(handler)
 
 
-class _LogHandler(logging.Handler):
+class LogToContext(logging.Handler):
     """Warnings of this package become log events of the job at work."""
 
     def __init__(self, context: JobContext) -> None:
@@ -148,6 +153,7 @@ class _LogHandler(logging.Handler):
         self._context = context
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Tell the record's message and level."""
         self._context.log(record.levelname.lower(), record.getMessage())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,14 @@ class PretrainTask:
             masks, is the run's score.
         settings: of the network and its data.
         seed: of weights, crops and masks.
+
+    Attributes:
+        validation_cases: the scans that are kept apart.
+        watch: given the network after each validation; None for nobody.
     """
 
     inputs: tuple[str, ...] = ("image", "visible")
+    watch: Callable[[MambaMIM], None] | None = None
 
     def __init__(
         self,
@@ -66,6 +71,7 @@ class PretrainTask:
             _freeze_ways_to_skips(mim)
         self.module: nn.Module = ReconstructionLoss(mim)
         self.dataset: Dataset[dict[str, Any]] = self._masked(cases, seed, settings.zoom, (0, 1, 2))
+        self.validation_cases = tuple(validation)
         self._validation = None
         if validation:
             self._validation = self._masked(validation, _VALIDATION_SEED, 0.0, ())
@@ -84,6 +90,9 @@ class PretrainTask:
                 crop = self._validation[number]
                 given = (crop[name][None].to(device) for name in self.inputs)
                 losses.append(float(module(*given)))
+        if self.watch is not None:
+            assert isinstance(module, ReconstructionLoss)
+            self.watch(module.mim)
         return {"validation_loss": sum(losses) / len(losses)}
 
     def publish(self, module: nn.Module, run: Path, step: int, scores: dict[str, float]) -> None:

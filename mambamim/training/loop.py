@@ -50,6 +50,7 @@ class Outcome:
         seconds: of training, over all calls.
         loss: of the last row of metrics.csv.
         scores: of the last validation.
+        by_file: whether a file named STOP was there at its end.
     """
 
     step: int
@@ -57,6 +58,7 @@ class Outcome:
     seconds: float
     loss: float
     scores: dict[str, float] = field(default_factory=dict)
+    by_file: bool = False
 
 
 class TrainingLoop:
@@ -112,10 +114,9 @@ class TrainingLoop:
                 self._publish()  # it may be wanted under another name
             self._steps(stop, records)
         finished = self._is_over()
-        if self.team.leads:
-            stop.taken()
+        by_file = stop.taken() if self.team.leads else False
         self.team.wait()
-        return Outcome(self.step, finished, self.seconds, self._mean, dict(self.scores))
+        return Outcome(self.step, finished, self.seconds, self._mean, dict(self.scores), by_file)
 
     def _steps(self, stop: StopRequest, records: Records | None) -> None:
         settings = self.settings

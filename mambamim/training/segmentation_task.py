@@ -15,7 +15,7 @@ from mambamim.data.crops import CropDataset, CropSource
 from mambamim.metrics import dice_per_label
 
 _JITTER = (3,)  # sets the intensities apart from what else is drawn from seed and number
-_OVERLAP = 0.5
+OVERLAP = 0.5
 
 
 class JitteredCrops(Dataset[dict[str, Any]]):
@@ -68,7 +68,7 @@ def window_logits(network: nn.Module, values: np.ndarray, size: Sequence[int]) -
     image = torch.from_numpy(values).reshape(1, -1, *values.shape[-3:])
     image = image.to(next(network.parameters()).device)
     logits = sliding_window_inference(
-        image, tuple(size), 4, network, overlap=_OVERLAP, mode="gaussian", sigma_scale=0.125
+        image, tuple(size), 4, network, overlap=OVERLAP, mode="gaussian", sigma_scale=0.125
     )
     assert isinstance(logits, torch.Tensor)  # the network gives one
     return logits[0]

@@ -28,9 +28,15 @@ class StopRequest:
         """Whether to stop."""
         return self._signalled or self._cancelled() or self._file.exists()
 
-    def taken(self) -> None:
-        """The training has stopped: the file has done its work, the next call goes on."""
+    def taken(self) -> bool:
+        """The training has stopped: the file has done its work, the next call goes on.
+
+        Returns:
+            Whether there was the file.
+        """
+        there = self._file.exists()
         self._file.unlink(missing_ok=True)
+        return there
 
     @contextmanager
     def signals(self) -> Iterator[None]:

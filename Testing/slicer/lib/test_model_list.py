@@ -2,6 +2,7 @@ import dataclasses
 from pathlib import Path
 
 from model_files import write_model
+from reconstruction_files import write_pretrained
 
 from mambamim.catalogue import ModelEntry
 from MambaMIMLib import ModelList
@@ -44,6 +45,13 @@ def test_the_grey_line(app):
     assert ModelList.summary(dataclasses.replace(_CT, path=None)) == "Not on this computer"
     own = dataclasses.replace(_CT, name="second", origin="user")
     assert ModelList.summary(own).startswith("second \u00b7 CT")
+
+
+def test_a_pretrained_model_says_what_it_holds(app, tmp_path):
+    whole = write_pretrained(tmp_path / "a.safetensors")
+    bare = write_pretrained(tmp_path / "b.safetensors", pretraining={})
+    told = [ModelList.summary(dataclasses.replace(_ENCODER, path=p)) for p in (whole, bare)]
+    assert [text.split(" \u00b7 ")[1] for text in told] == ["encoder and decoder", "encoder"]
 
 
 def test_details_tell_what_the_file_says(app, tmp_path):

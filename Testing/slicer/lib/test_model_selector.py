@@ -79,6 +79,32 @@ def test_a_broken_file_is_shown_and_cannot_be_chosen(app):
     assert not selector.select("broken")
 
 
+def test_a_broken_file_of_the_users_can_be_removed(app, dialogs):
+    path = user_models_folder() / "broken.safetensors"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"nothing at all")
+    selector = ModelSelector()
+    table = _list(selector)
+    row = table.itemWidget(table.item(table.count - 1))
+    row.findChild(qt.QPushButton, "removeBrokenModel").click()
+    wait_for(lambda: dialogs.shown)  # answered with no
+    assert path.exists()
+    dialogs.answer(True)
+    row = table.itemWidget(table.item(table.count - 1))
+    row.findChild(qt.QPushButton, "removeBrokenModel").click()
+    wait_for(lambda: not path.exists())
+    assert not any("broken" in text for text in _rows_text(selector))
+    assert selector.currentEntry.name == "abdomen-small"
+
+
+def test_a_broken_file_elsewhere_stays(app, tmp_path, monkeypatch):
+    (tmp_path / "broken.safetensors").write_bytes(b"nothing at all")
+    monkeypatch.setenv("MAMBAMIM_MODELS", str(tmp_path))
+    selector = ModelSelector()
+    assert "is no checkpoint" in _rows_text(selector)[-1]
+    assert _child(selector, qt.QPushButton, "removeBrokenModel") is None
+
+
 def test_long_titles_are_cut_and_the_panel_stays_narrow(app, tmp_path):
     write_model(user_models_folder() / "long.safetensors", title="An organ in a scan " * 9)
     selector = ModelSelector(modality=None)

@@ -6,7 +6,7 @@ from scene_volumes import GRIDS, add_volume, centre_of, put_under_transform, rot
 
 from mambamim.catalogue.terminology import Term, term
 from mambamim.errors import BadInputError
-from MambaMIMLib import LabelImage
+from MambaMIMLib import LabelImage, Surfaces
 from MambaMIMLib.SegmentationResult import SegmentationResult
 from MambaMIMLib.VolumeExport import affineOf
 
@@ -277,6 +277,21 @@ def test_surfaces_are_made_on_request_and_follow_the_full_result(volume, tmp_pat
     assert not result.edited()
 
 
+def test_slicer_makes_no_surface_while_the_full_result_comes(volume, tmp_path):
+    """Its own conversion makes all in one go, and nothing moves meanwhile."""
+    result = SegmentationResult(volume, _LABELS)
+    _show(result, _written(tmp_path, _label_map(1, 2), "coarse.npy"), coarse=True)
+    list(Surfaces.show3DSteps(result.node))
+    counts = [2]
+    for _step in result.showSteps(_written(tmp_path, _label_map(1, 2, 3)), False):
+        segments = _segments(result.node).values()
+        counts.append(sum(s.GetRepresentation("Closed surface") is not None for s in segments))
+        if counts[-1] == 0 and len(segments) == 3:
+            counts = [0]  # all segments are there, and Slicer has not made their surfaces
+    assert counts[0] == 0
+    assert sorted(set(counts)) == [0, 1, 2, 3]
+
+
 def test_the_volume_changes_in_mid_job(volume, tmp_path):
     result = SegmentationResult(volume, _LABELS)
     assert not result.volumeChanged
@@ -299,12 +314,16 @@ def test_voxels_that_are_written_in_mid_job_are_a_change(volume):
     assert result.volumeChanged
 
 
-def test_the_volume_goes_in_mid_job(scene, volume, tmp_path):
+@pytest.mark.parametrize("moved", [False, True], ids=["untransformed", "under a transform"])
+def test_the_volume_goes_in_mid_job(scene, volume, tmp_path, moved):
+    if moved:
+        put_under_transform(volume, rotation(30, shift=(5, 0, 9)))
+    affine = np.array(affineOf(volume))
     result = SegmentationResult(volume, _LABELS)
     scene.RemoveNode(volume)
     assert result.volumeChanged
     _show(result, _written(tmp_path, _label_map(1)))
-    expected = centre_of(GRIDS["oblique"], _label_map(1) == 1)
+    expected = centre_of(affine, _label_map(1) == 1)
     np.testing.assert_allclose(_world_centre(result.node, "spleen"), expected, atol=1e-4)
 
 

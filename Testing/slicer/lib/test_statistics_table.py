@@ -28,6 +28,7 @@ def test_a_row_for_each_structure_that_was_found(scene):
     table = makeStatisticsTable(_ROWS, _volume(), "HU", {"cyst": cyst})
     assert table.GetName() == "A Patient's CT statistics"
     assert table.GetColumnTitle("Volume [ml]") == "Volume [ml]"
+    assert table.GetUseColumnTitleAsColumnHeader()
     assert _column(table, "Structure") == ["Right kidney", "Cyst of kidney"]
     assert _column(table, "Volume [ml]") == [151.3, 0.04]
     assert _column(table, "Mean [HU]") == [34.0, 5.0]

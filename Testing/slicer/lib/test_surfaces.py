@@ -84,6 +84,29 @@ def test_the_surface_is_that_of_slicers_own_conversion(scene, tmp_path):
     assert far.max() < 0.2  # mm, voxels have 1.5
 
 
+@pytest.mark.parametrize("preferred", ["", "Closed surface"])
+def test_they_are_added_one_by_one_and_slicer_makes_none_itself(scene, tmp_path, preferred):
+    node = _segmentation(tmp_path, GRIDS["RAS"]).node
+    node.GetDisplayNode().SetPreferredDisplayRepresentationName3D(preferred)
+    names = ("spleen", "liver", "heart")
+    before = 0
+    for _step in Surfaces.show3DSteps(node):
+        there = sum(_surface(node, name) is not None for name in names)
+        assert there - before in (0, 1)
+        before = there
+    assert before == len(names)
+
+
+def test_voxels_that_are_edited_while_surfaces_are_added(scene, tmp_path):
+    node = _segmentation(tmp_path, GRIDS["RAS"]).node
+    steps = Surfaces.show3DSteps(node)
+    while _surface(node, "spleen") is None:
+        next(steps)
+    node.GetSegmentation().GetSegment("liver").GetRepresentation("Binary labelmap").Modified()
+    list(steps)
+    assert [_surface(node, name) for name in ("spleen", "liver", "heart")] == [None] * 3
+
+
 def test_voxels_that_are_edited_meanwhile_get_no_surface_of_before(scene, tmp_path):
     node = _segmentation(tmp_path, GRIDS["RAS"]).node
     steps = Surfaces.show3DSteps(node)

@@ -11,6 +11,7 @@ from MambaMIMLib.PythonChoice import choosePython
 from MambaMIMLib.WorkerProcess import WorkerProcess
 from MambaMIMSegmenterLib import SampleCT
 from MambaMIMSegmenterLib.ReconstructionRun import ReconstructionOptions, ReconstructionRun
+from MambaMIMSegmenterLib.SampleRun import SampleRun
 
 pytestmark = pytest.mark.slow
 SHAPE = (40, 44, 36)  # I, J, K
@@ -85,7 +86,7 @@ def test_a_model_that_was_deleted_is_told(worker, tmp_path):
 def test_the_sample_ct_is_painted_and_loaded(worker):
     path = SampleCT.samplePath()
     path.unlink(missing_ok=True)
-    run = SampleCT.SampleRun(worker)
+    run = SampleRun(worker)
     told = Recorder(run, "progressed", "succeeded", "failed")
     wait(lambda: not run.active, 300)
     assert told.of("failed") == []

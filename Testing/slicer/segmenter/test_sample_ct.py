@@ -12,6 +12,7 @@ from segmenter_scene import settle, wait
 
 from MambaMIMLib.WorkerJob import JobFailure
 from MambaMIMSegmenterLib import SampleCT
+from MambaMIMSegmenterLib.SampleRun import SampleRun
 
 SIGNALS = ("progressed", "succeeded", "failed", "ended")
 
@@ -32,7 +33,7 @@ def paint(path):
 
 def begun():
     worker = FakeWorker()
-    run = SampleCT.SampleRun(worker)
+    run = SampleRun(worker)
     return run, worker, Recorder(run, *SIGNALS)
 
 
@@ -48,6 +49,8 @@ def test_it_is_painted_the_first_time_and_kept(place):
     assert node.GetName() == "Synthetic CT"
     assert slicer.util.arrayFromVolume(node).shape == (6, 5, 4)
     assert node.GetSpacing() == pytest.approx((1.5, 1.5, 1.5))
+    display = node.GetDisplayNode()
+    assert (display.GetWindow(), display.GetLevel(), display.GetAutoWindowLevel()) == (400, 40, 0)
 
     run, worker, told = begun()
     wait(lambda: not run.active)
@@ -140,7 +143,7 @@ def test_from_slicers_list_it_comes_while_the_application_lives(registered, plac
             return made
 
     workers, ticks = [], []
-    monkeypatch.setattr(SampleCT, "WorkerProcess", Painter)
+    monkeypatch.setattr("MambaMIMLib.WorkerProcess.WorkerProcess", Painter)
     beat = every(5, lambda: ticks.append(1))
     node = registered.customDownloader(registered)
     beat.stop()
@@ -160,7 +163,7 @@ def test_from_slicers_list_a_failure_is_in_the_status_bar(registered, monkeypatc
             return made
 
     said = []
-    monkeypatch.setattr(SampleCT, "WorkerProcess", Broken)
+    monkeypatch.setattr("MambaMIMLib.WorkerProcess.WorkerProcess", Broken)
     monkeypatch.setattr(slicer.util, "showStatusMessage", lambda text, *_: said.append(text))
     assert registered.customDownloader(registered) is None
     assert said[-1] == "No. Try."

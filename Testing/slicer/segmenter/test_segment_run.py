@@ -223,15 +223,35 @@ def test_a_cancel_after_the_end_does_nothing(start, worker, folder):
     assert heard.ended == 1
 
 
-def test_scene_closed_in_the_middle(start, worker, folder):
+@pytest.mark.parametrize("when", ["while it is handed over", "while the worker works", "after"])
+def test_scene_closed_in_the_middle(start, worker, folder, when):
     run, heard = start(addVolume())
-    job = reachWorker(run, worker)
+    if when != "while it is handed over":
+        job = reachWorker(run, worker)
+    if when == "after":
+        path = saved(folder, "labels.npy", labels(v1=slice(0, 4)))
+        worker.say(job, "result", result=result(path))
     slicer.mrmlScene.Clear(False)
-    path = saved(folder, "labels.npy", labels(v1=slice(0, 4)))
-    worker.say(job, "result", result=result(path))
-    wait(lambda: heard.ended)
-    assert "removed" in heard.failure.message
+    assert heard.failure.kind == "stopped"
+    settle()
+    assert heard.ended == 1
+    assert not any(job.active for job in worker.jobs)
     assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == []
+    assert not folder.exists()
+
+
+def test_a_scan_that_is_removed_meanwhile_keeps_its_result(start, worker, folder):
+    volume = addVolume()
+    run, heard = start(volume, statistics=True)
+    reachWorker(run, worker)
+    slicer.mrmlScene.RemoveNode(volume)
+    full(run, heard, worker, folder)
+    assert heard.failure is None
+    assert [text for level, text in heard.log if level == "warning" and "removed" in text]
+    bounds = [0.0] * 6
+    heard.outcome.node.GetRASBounds(bounds)
+    assert bounds[:2] == pytest.approx([-11, 5])  # I 0 to 8 at 2 mm from -10, voxels' halves too
+    assert heard.outcome.tableNode.GetName() == "Scan statistics"
 
 
 def test_model_file_deleted(start, worker, tmp_path, folder):

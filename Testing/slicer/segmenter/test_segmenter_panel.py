@@ -8,11 +8,13 @@ import qt
 import slicer
 from fake_worker import FakeWorker
 from model_files import write_model
+from reconstruction_files import write_pretrained
 from segmenter_scene import addVolume, labels, result, settle, wait
 from slicer_stand_in import show_application
 
 from MambaMIMLib.Signal import Signal
 from MambaMIMSegmenter import MambaMIMSegmenterParameterNode
+from MambaMIMSegmenterLib import Views
 from MambaMIMSegmenterLib.SegmenterPanel import SegmenterPanel
 
 MODULE = Path(__file__).parents[3] / "MambaMIMSegmenter"
@@ -132,6 +134,17 @@ def test_an_empty_scene_says_what_to_do(made):
     assert panel.ui.scanNote.isVisibleTo(panel.ui.scanNote.parentWidget())
 
 
+def test_tab_goes_through_the_panel_as_one_reads_it(made):
+    panel = made()
+    here = first = panel.ui.sampleButton
+    names = [first.objectName]
+    while (here := here.nextInFocusChain()) is not first:
+        names.append(here.objectName)
+    wanted = ["sampleButton", "modelSearch", "jobButton", "optionsButton", "qualityBox", "organs"]
+    wanted += ["show3DBox", "batchSection", "batchButton", "reconstructionSection", "seedSpinBox"]
+    assert [name for name in dict.fromkeys(names) if name in wanted] == wanted
+
+
 def test_without_packages_nothing_can_be_run(made):
     panel = made(ready=False)
     load(panel, addVolume())
@@ -219,7 +232,7 @@ def test_organs_are_searched_and_checked(made):
     organs = child(panel, "organs", "organs")
     child(panel, "organs", "organSearch").text = "liv"
     assert [organs.item(row).isHidden() for row in range(3)] == [False, True, True]
-    none = next(b for b in panel.organs.widget.findChildren(qt.QPushButton) if b.text == "None")
+    none = next(b for b in panel.organs.widget.findChildren(qt.QToolButton) if b.text == "None")
     none.click()
     assert panel.organs.names == ("spleen", "pancreas")
     child(panel, "organs", "organSearch").text = ""
@@ -404,6 +417,54 @@ def test_several_scans_in_the_list(made, tmp_path):
     node = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")[0]
     assert node.GetName() == "B segmentation"
     assert second.GetName() == "B"
+
+
+def test_show_3D_of_several_scans(made, tmp_path):
+    panel = made()
+    load(panel, addVolume("A"))
+    addVolume("B")
+    panel.ui.show3DBox.checked = True
+    panel.ui.batchSection.collapsed = False
+    child(panel, "batchList", "batchButton").click()
+    np.save(tmp_path / "full.npy", labels(v1=slice(0, 4)))
+    for number in range(2):
+        wait(lambda count=number: len(panel.worker.jobs) > count)
+        job = panel.worker.jobs[number]
+        panel.worker.say(job, "result", result=result(tmp_path / "full.npy"))
+    wait(lambda: not panel.job.busy)
+    nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    assert [node.GetName() for node in nodes] == ["A segmentation", "B segmentation"]
+    wait(lambda: all(Views.isIn3D(node) for node in nodes))
+
+
+def test_a_scan_that_is_removed_meanwhile(made, tmp_path):
+    panel = made()
+    volume = addVolume()
+    load(panel, volume)
+    button(panel).click()
+    wait(lambda: panel.worker.jobs)
+    slicer.mrmlScene.RemoveNode(volume)
+    np.save(tmp_path / "full.npy", labels(v1=slice(0, 4)))
+    panel.worker.say(panel.worker.jobs[0], "result", result=result(tmp_path / "full.npy"))
+    wait(lambda: not panel.job.busy)
+    assert "removed" in message(panel)
+    assert panel.result.node.GetSegmentation().GetNumberOfSegments() == 1
+    window = show_application("SegmentEditor")
+    child(panel, "result", "editButton").click()
+    window.deleteLater()
+    editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+    assert editor.segmentationNode() is panel.result.node
+
+
+def test_a_reconstruction_ends_with_its_scene(made, models):
+    write_pretrained(models / "mim-test.safetensors")
+    panel = made()
+    load(panel, addVolume())
+    section = panel.reconstruction
+    section.run()
+    assert section.panel.busy
+    panel.onSceneClosing()
+    assert not section.panel.busy
 
 
 def test_a_pth_file_is_asked_about(made, tmp_path):

@@ -10,10 +10,32 @@ from typing import Any
 from PySide6 import QtCore
 
 from ..widgets.behaviour import Behaviour, behind
+from ..widgets.factory import made_classes
 
 # Slicer's PythonSlicer is a launcher: the interpreter is its child. So is it here, and who ends the
 # launcher alone leaves the interpreter running, as there.
 _LAUNCHER = '#!/bin/sh\n"{python}" "$@"\nexit $?\n'
+
+
+@behind("qSlicerCommandOptions")
+class CommandOptions(Behaviour):
+    """As of a Slicer that was started with --no-main-window, and --testing if it is so."""
+
+    def get_testingEnabled(self) -> bool:
+        return bool(QtCore.QCoreApplication.instance().testingEnabled())
+
+
+@behind("qSlicerExtensionsManagerModel")
+class ExtensionsManagerModel(Behaviour):
+    """No extension is installed, and the server is out of reach."""
+
+    def isExtensionInstalled(self, _name: str) -> bool:
+        return False
+
+    isExtensionEnabled = isExtensionInstalled
+
+    def installExtensionFromServer(self, _name: str, *_options: bool) -> bool:
+        return False
 
 
 @behind("qSlicerApplication")
@@ -24,6 +46,8 @@ class Application(Behaviour):
     manager: Any = None
     files: Any = None
     layouts: Any = None
+    options: Any = None
+    extensions: Any = None
 
     def start(self) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="slicer_stand_in_")
@@ -31,6 +55,7 @@ class Application(Behaviour):
         self.values.update(
             slicerHome=str(home),
             temporaryPath=str(_made(home / "temporary")),
+            cachePath=str(home / "temporary" / "RemoteIO"),
             extensionsInstallPath=str(_made(home / "extensions")),
             startupWorkingPath=str(Path.cwd()),
             launcherExecutableFilePath=sys.executable,
@@ -72,6 +97,18 @@ class Application(Behaviour):
     def testingEnabled(self) -> bool:
         return self.testing
 
+    def commandOptions(self) -> Any:
+        if self.options is None:
+            self.options = made_classes()["qSlicerCommandOptions"](self.q)
+        return self.options
+
+    coreCommandOptions = commandOptions
+
+    def extensionsManagerModel(self) -> Any:
+        if self.extensions is None:
+            self.extensions = made_classes()["qSlicerExtensionsManagerModel"](self.q)
+        return self.extensions
+
     def startupEnvironment(self) -> QtCore.QProcessEnvironment:
         return QtCore.QProcessEnvironment(self.environment)
 
@@ -84,6 +121,9 @@ class Application(Behaviour):
 
     def resumeRender(self) -> None:
         self.paused -= 1
+
+    def setRenderPaused(self, pause: bool) -> None:
+        self.paused += 1 if pause else -1
 
     def isRenderPaused(self) -> bool:
         return self.paused > 0

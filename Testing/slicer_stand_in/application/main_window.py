@@ -5,6 +5,7 @@ from typing import Any
 import slicer
 from PySide6 import QtCore, QtWidgets
 
+from .. import environment
 from ..widgets.behaviour import Behaviour, behind
 from ..widgets.factory import behaviour, made_classes
 
@@ -74,6 +75,7 @@ def show_main_window(module: str, size: tuple[int, int] = (1400, 900)) -> Any:
     """Return a main window of `size` pixels in which this module is selected."""
     window = made_classes()["qSlicerMainWindow"]()
     window.resize(*size)
+    environment.missing_for_rendering()  # takes a while, and not when a view is painted first
     window.moduleSelector().selectModule(module)
     slicer.app.layoutManager().resetThreeDViews()
     slicer.app.layoutManager().resetSliceViews()

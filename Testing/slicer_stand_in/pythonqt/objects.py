@@ -3,6 +3,7 @@
 
 import contextlib
 import ctypes
+import enum
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -65,9 +66,24 @@ def _constructor(name: str, original: Callable) -> Callable:
     def construct(self: Any, *arguments: Any, **keywords: Any) -> None:
         if keywords:
             raise TypeError(f"Called {name} with keyword arguments: {', '.join(keywords)}")
-        original(self, *arguments)
+        try:
+            original(self, *arguments)
+        except TypeError:
+            # Where no constructor fits, PythonQt takes what Python objects are as text.
+            texts = [str(a) if _is_from_python(a) else a for a in arguments]
+            if all(text is argument for text, argument in zip(texts, arguments, strict=True)):
+                raise
+            original(self, *texts)
 
     return construct
+
+
+def _is_from_python(value: Any) -> bool:
+    """True for an object of a class that is neither Python's nor Qt's own."""
+    plain = (str, bytes, int, float, type(None), list, tuple, dict, set, enum.Enum)
+    return not isinstance(value, plain) and not any(
+        is_wrapped_class(c) for c in type(value).__mro__
+    )
 
 
 def _set(self: Any, name: str, value: Any) -> None:

@@ -1,5 +1,6 @@
 """The module `qt` of Slicer's Python."""
 
+import enum
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -9,6 +10,9 @@ from PySide6 import QtCore
 
 from .face import MODULES, put_on
 from .ui_loader import QUiLoader
+from .values import converted
+
+_qt_start_process = QtCore.QProcess.start
 
 # What PySide6 has and PythonQt has not.
 _HIDDEN = {
@@ -23,6 +27,7 @@ def qt_module() -> ModuleType:
         return sys.modules["qt"]
     put_on()
     QtCore.QTimer.singleShot = staticmethod(_single_shot)
+    QtCore.QProcess.start = _start_process
     qt = ModuleType("qt")
     for module in MODULES:
         for name in dir(module):
@@ -30,7 +35,26 @@ def qt_module() -> ModuleType:
                 setattr(qt, name, getattr(module, name))
     qt.QUiLoader = QUiLoader
     sys.modules["qt"] = qt
+    _put_python_qt(qt)
     return qt
+
+
+def _put_python_qt(qt: ModuleType) -> None:
+    """PythonQt's own package, which `qt` is made of; some modules import from there."""
+    package = sys.modules["PythonQt"] = ModuleType("PythonQt")
+    for name in ("QtCore", "QtGui", "QtNetwork", "QtSvg", "QtUiTools"):
+        part = sys.modules[f"PythonQt.{name}"] = ModuleType(f"PythonQt.{name}")
+        vars(part).update({n: v for n, v in vars(qt).items() if not n.startswith("__")})
+        setattr(package, name, part)
+
+
+def _start_process(process: QtCore.QProcess, program: Any = None, *rest: Any) -> None:
+    """PySide6's own takes nothing but text; programs are often paths, and arguments numbers."""
+    if program is None or isinstance(program, enum.Enum):
+        _qt_start_process(process, *(a for a in (program, *rest) if a is not None))
+        return
+    arguments = [converted("QStringList", rest[0])] if rest else []
+    _qt_start_process(process, converted("QString", program), *arguments, *rest[1:])
 
 
 def _single_shot(milliseconds: int, receiver: Any, slot: str | None = None) -> None:

@@ -34,12 +34,18 @@ class ThreeDView:
         self._managers.SetMRMLDisplayableNode(node)
 
     def reset(self) -> None:
-        """Look at everything from the front, a little from above."""
+        """Look at everything from the front, a little from above. The box and its letters lie
+        around the origin where there is nothing else, and are left out as Slicer leaves them."""
         camera = self.target.renderer.GetActiveCamera()
         camera.SetFocalPoint(0, 0, 0)
         camera.SetPosition(0.35, 1, 0.3)
         camera.SetViewUp(0, 0, 1)
+        shown = self.node.GetBoxVisible(), self.node.GetAxisLabelsVisible()
+        self.node.SetBoxVisible(False)
+        self.node.SetAxisLabelsVisible(False)
         self.target.renderer.ResetCamera()
+        self.node.SetBoxVisible(shown[0])
+        self.node.SetAxisLabelsVisible(shown[1])
         camera.Zoom(1.2)
         self.target.renderer.ResetCameraClippingRange()
 

@@ -58,6 +58,26 @@ class ColorPickerButton(Behaviour):
 
 @behind("ctkFittedTextBrowser")
 class FittedTextBrowser(Behaviour):
-    def set_collapsibleText(self, text: str) -> None:
-        self.values["collapsibleText"] = text
-        self.q.setHtml(text)
+    """Of a text in several lines, only the first is shown while it is collapsed."""
+
+    text = ""
+
+    def collapsibleText(self) -> str:
+        return self.text
+
+    def setCollapsibleText(self, text: str) -> None:
+        self.text = text
+        self._show()
+
+    def set_collapsed(self, collapsed: bool) -> None:
+        self.values["collapsed"] = collapsed
+        self._show()
+
+    def _show(self) -> None:
+        if not self.text:
+            return
+        first, line_break, _rest = self.text.partition("<br>")
+        collapsed = self.values["collapsed"]
+        link = self.values["showDetailsText" if collapsed else "hideDetailsText"]
+        shown = first if collapsed else self.text
+        self.q.setHtml(f'{shown} <a href="#">{link}</a>' if line_break else self.text)

@@ -106,6 +106,19 @@ class SegmentsTableView(_OfSegmentation):
     def clearSelection(self) -> None:
         self.table.clearSelection()
 
+    def tableWidget(self) -> QtWidgets.QTableWidget:
+        return self.table
+
+    def showOnlySelectedSegments(self) -> None:
+        display, chosen = self.node.GetDisplayNode(), self.selectedSegmentIDs()
+        for segment_id in self.displayedSegmentIDs():
+            display.SetSegmentVisibility(segment_id, segment_id in chosen)
+
+    def toggleSelectedSegmentsVisibility(self) -> None:
+        display = self.node.GetDisplayNode()
+        for segment_id in self.selectedSegmentIDs():
+            display.SetSegmentVisibility(segment_id, not display.GetSegmentVisibility(segment_id))
+
     def refresh(self) -> None:
         chosen = self.selectedSegmentIDs()
         self.table.blockSignals(True)

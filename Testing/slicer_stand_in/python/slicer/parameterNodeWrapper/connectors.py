@@ -25,8 +25,20 @@ from .serializers import _PATHS, getNodeTypes, isNodeOrUnionOfNodes
 
 @parameterNodeGuiConnector
 class CheckBoxConnector(GuiConnector):
-    widgets, signal, attribute = (qt.QCheckBox,), "stateChanged", "checked"
+    widgets, signal, attribute = (qt.QCheckBox, ctk.ctkCheckBox), "stateChanged", "checked"
     shows = staticmethod(lambda kind: kind is bool)
+
+
+@parameterNodeGuiConnector
+class CheckablePushButtonConnector(GuiConnector):
+    widgets, signal = (ctk.ctkCheckablePushButton,), "checkBoxToggled"
+    shows = staticmethod(lambda kind: kind is bool)
+
+    def read(self):
+        return self._widget.checkState == qt.Qt.Checked
+
+    def write(self, value) -> None:
+        self._widget.checkState = qt.Qt.Checked if value else qt.Qt.Unchecked
 
 
 @parameterNodeGuiConnector
@@ -38,6 +50,13 @@ class PushButtonConnector(GuiConnector):
         self._widget.checkable = True
 
 
+_DOUBLE_WIDGETS = (
+    qt.QDoubleSpinBox, ctk.ctkDoubleSpinBox, ctk.ctkDoubleSlider, ctk.ctkSliderWidget,
+    slicer.qMRMLSliderWidget,
+)  # fmt: skip
+_SLIDERS = (qt.QSlider, ctk.ctkDoubleSlider, ctk.ctkSliderWidget, slicer.qMRMLSliderWidget)
+
+
 class _NumberConnector(GuiConnector):
     signal, attribute = "valueChanged", "value"
     lowest: float
@@ -47,7 +66,7 @@ class _NumberConnector(GuiConnector):
         within = findFirstAnnotation(annotations, WithinRange)
         low = within or findFirstAnnotation(annotations, Minimum)
         high = within or findFirstAnnotation(annotations, Maximum)
-        if type(self._widget) in (qt.QSlider, ctk.ctkSliderWidget) and not (low and high):
+        if type(self._widget) in _SLIDERS and not (low and high):
             raise RuntimeError("A slider needs a parameter with a minimum and a maximum.")
         for name in ("decimals", "singleStep"):
             kind = {"decimals": Decimals, "singleStep": SingleStep}[name]
@@ -60,23 +79,27 @@ class _NumberConnector(GuiConnector):
 
 @parameterNodeGuiConnector
 class IntConnector(_NumberConnector):
-    widgets, lowest, highest = (qt.QSpinBox, qt.QSlider), -(2**31), 2**31 - 1
+    widgets, lowest, highest = (qt.QSpinBox, qt.QSlider, *_DOUBLE_WIDGETS), -(2**31), 2**31 - 1
     shows = staticmethod(lambda kind: kind is int)
+
+    def prepare(self, annotations) -> None:
+        super().prepare(annotations)
+        if type(self._widget) in _DOUBLE_WIDGETS and hasattr(self._widget, "decimals"):
+            self._widget.decimals = 0
+
+    def read(self):
+        return round(self._widget.value)
 
 
 @parameterNodeGuiConnector
 class FloatConnector(_NumberConnector):
-    widgets, lowest, highest = (
-        (qt.QDoubleSpinBox, ctk.ctkSliderWidget),
-        float("-inf"),
-        float("inf"),
-    )
+    widgets, lowest, highest = _DOUBLE_WIDGETS, float("-inf"), float("inf")
     shows = staticmethod(lambda kind: kind is float)
 
 
 @parameterNodeGuiConnector
 class ChoiceConnector(GuiConnector):
-    widgets, signal = (qt.QComboBox,), "currentIndexChanged"
+    widgets, signal = (qt.QComboBox, ctk.ctkComboBox), "currentIndexChanged"
     shows = staticmethod(lambda kind: kind in (int, float, str, bool))
 
     def prepare(self, annotations) -> None:
@@ -163,8 +186,33 @@ class NodeComboBoxConnector(GuiConnector):
 
 
 @parameterNodeGuiConnector
+class SubjectHierarchyComboBoxConnector(NodeComboBoxConnector):
+    widgets, signal = (slicer.qMRMLSubjectHierarchyComboBox,), "currentItemChanged"
+
+    def prepare(self, annotations) -> None:
+        self._widget.setNodeTypes(list(getNodeTypes(self._datatype)))
+
+    def read(self):
+        item = self._widget.currentItem()
+        return self._widget.subjectHierarchyNode().GetItemDataNode(item) if item else None
+
+    def write(self, value) -> None:
+        hierarchy = self._widget.subjectHierarchyNode()
+        if value is None or hierarchy is None:
+            self._widget.clearSelection()
+        else:
+            self._widget.setCurrentItem(hierarchy.GetItemByDataNode(value))
+
+
+@parameterNodeGuiConnector
 class TreeViewConnector(NodeComboBoxConnector):
     widgets, signal = (slicer.qMRMLSubjectHierarchyTreeView,), "currentItemsChanged"
+
+    def write(self, value) -> None:
+        if value is None:
+            self._widget.clearSelection()
+        else:
+            self._widget.setCurrentNode(value)
 
     def read(self):
         item = self._widget.currentItem()

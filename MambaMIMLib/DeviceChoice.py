@@ -8,7 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from MambaMIMLib.Signal import Signal
-from MambaMIMSegmenterLib.SegmentRun import WorkerLike
+from MambaMIMLib.WorkerJob import WorkerLike
 
 SETTING = "MambaMIM/Device"
 

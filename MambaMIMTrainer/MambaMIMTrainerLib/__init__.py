@@ -1,0 +1,1 @@
+"""What MambaMIM Trainer is made of. Imports neither torch nor monai."""
