@@ -24,7 +24,7 @@ class PretrainSection:
 
     Args:
         ui: `pretrainPathEdit`, `maskRatioSlider` (percent), `pretrainStepsBox`,
-            `pretrainNameEdit`, `pretrainPlace`.
+            `pretrainNameEdit`, `pretrainModelLabel`, `pretrainPlace`.
         runs: a `Runs`.
         getModel: gives the model to begin with, "" for fresh weights.
         getDevice: gives the device as a worker takes it.
@@ -34,7 +34,9 @@ class PretrainSection:
         self, ui: Any, runs: Any, getModel: Callable[[], str], getDevice: Callable[[], str]
     ) -> None:
         self.ui, self._getModel, self._getDevice = ui, getModel, getDevice
-        self.panel = WatchPanel(_("Start pre-training"), "psnr", "PSNR")
+        self.panel = WatchPanel(
+            _("Start pre-training"), "validation_loss", _("validation loss"), lower=True
+        )
         self.desk = TrainDesk(runs, self.panel, "pretrain")
         self._ready = False
         self._picture = qt.QLabel()
@@ -68,6 +70,12 @@ class PretrainSection:
             _("Start pre-training"),
             not missing,
             missing or _("Learn from all scans of the folder; nothing leaves this computer"),
+        )
+        model = Path(self._getModel()).stem
+        self.ui.pretrainModelLabel.text = (
+            _("Begins with {model}, which is selected in the section Train.").format(model=model)
+            if model
+            else _("Begins with fresh weights.")
         )
 
     def _missing(self) -> str:

@@ -46,7 +46,7 @@ class TrainerPanel:
             ui, worker, self._segmentationModel, lambda: self.form.devices.device
         )
         self.pretrain = PretrainSection(
-            ui, runs, self._startModel, lambda: self.form.devices.device
+            ui, runs, self._pretrainedModel, lambda: self.form.devices.device
         )
         self.closing = CloseQuestion(self._activeRuns)
         self._place()
@@ -234,8 +234,11 @@ class TrainerPanel:
         usable = entry is not None and entry.kind == "segmentation" and not self.form.fromScratch
         return str(entry.path) if usable else ""
 
-    def _startModel(self) -> str:
-        return str(self.form.parameters()["model"])
+    def _pretrainedModel(self) -> str:
+        """Of what can be selected, only a pre-training can be pre-trained further."""
+        entry = self.form.models.currentEntry
+        usable = entry is not None and entry.kind == "pretraining" and not self.form.fromScratch
+        return str(entry.path) if usable else ""
 
     def _activeRuns(self) -> list[Any]:
         return [desk for desk in (self.desk, self.pretrain.desk) if desk.busy]

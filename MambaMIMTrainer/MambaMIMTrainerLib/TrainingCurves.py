@@ -14,8 +14,9 @@ from mambamim.catalogue.terminology import term
 LAYOUT = 53118  # number of the layout; Slicer's own are below 1000
 _MOST = 2000  # points of a curve; more are thinned, for each is drawn
 _MEAN = "dice"
+_LOSSES = ("loss", "validation_loss")
 _CLASS = "dice_"
-_GREY, _BLUE = (0.45, 0.45, 0.45), (0.18, 0.44, 0.71)
+_GREY, _BLUE, _ORANGE = (0.45, 0.45, 0.45), (0.18, 0.44, 0.71), (0.85, 0.45, 0.13)
 _CHARTS = ("loss", "dice")
 
 
@@ -48,12 +49,12 @@ class TrainingCurves:
         """Draw further numbers.
 
         Args:
-            metrics: (step, name, value), where the name is "loss", "dice" or "dice_" and a class;
-                others are not drawn.
+            metrics: (step, name, value), where the name is "loss", "validation_loss", "dice" or
+                "dice_" and a class; others are not drawn.
         """
         points: dict[str, list[tuple[float, float]]] = {}
         for step, name, value in metrics:
-            if name == "loss" or name == _MEAN or name.startswith(_CLASS):
+            if name in (*_LOSSES, _MEAN) or name.startswith(_CLASS):
                 points.setdefault(name, []).append((float(step), float(value)))
         for name, values in points.items():
             self._curve(name).add(values)
@@ -72,11 +73,13 @@ class TrainingCurves:
 
     def _curve(self, name: str) -> _Curve:
         if name not in self._curves:
-            kind = "loss" if name == "loss" else "dice"
+            kind = "loss" if name in _LOSSES else "dice"
             if kind not in self.charts:
                 self.charts[kind] = _makeChart(kind)
             self._curves[name] = _Curve(name)
-            self.charts[kind].AddAndObservePlotSeriesNodeID(self._curves[name].series.GetID())
+            chart = self.charts[kind]
+            chart.AddAndObservePlotSeriesNodeID(self._curves[name].series.GetID())
+            chart.SetLegendVisibility(chart.GetNumberOfPlotSeriesNodes() > 1)
         return self._curves[name]
 
 
@@ -136,6 +139,8 @@ def _style(name: str) -> tuple[str, tuple[float, float, float], int]:
     """Title, colour and width of a line."""
     if name == "loss":
         return _("Loss"), _BLUE, 2
+    if name == "validation_loss":
+        return _("Validation loss"), _ORANGE, 2
     if name == _MEAN:
         return _("Mean Dice"), _GREY, 4
     meaning = term(name.removeprefix(_CLASS))
@@ -144,12 +149,12 @@ def _style(name: str) -> tuple[str, tuple[float, float, float], int]:
 
 
 def _makeChart(kind: str) -> Any:
-    titles = {"loss": _("Training loss"), "dice": _("Dice on the validation cases")}
+    titles = {"loss": _("Loss"), "dice": _("Dice on the validation cases")}
     chart = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotChartNode", titles[kind])
     chart.SetTitle(titles[kind])
     chart.SetXAxisTitle(_("Step"))
     chart.SetYAxisTitle(_("Loss") if kind == "loss" else _("Dice"))
-    chart.SetLegendVisibility(kind == "dice")
+    chart.SetLegendVisibility(False)  # until there are two lines
     if kind == "dice":
         chart.SetYAxisRangeAuto(False)
         chart.SetYAxisRange(0.0, 1.0)

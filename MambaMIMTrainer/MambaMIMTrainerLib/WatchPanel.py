@@ -22,8 +22,9 @@ class WatchPanel:
 
     Args:
         startText: what the button says before a run.
-        metric: name of the number that says how good the network is; higher is better.
+        metric: name of the number that says how good the network is.
         metricTitle: how it is called.
+        lower: whether less of it is better.
 
     Attributes:
         widget: for the owner's layout.
@@ -32,9 +33,10 @@ class WatchPanel:
         curvesAsked: Signal(), show the curves.
     """
 
-    def __init__(self, startText: str, metric: str, metricTitle: str) -> None:
+    def __init__(self, startText: str, metric: str, metricTitle: str, lower: bool = False) -> None:
         self.stopAsked, self.curvesAsked = Signal(), Signal()
-        self._metric, self._metricTitle = metric, metricTitle
+        self._metric, self._metricTitle, self._sign = metric, metricTitle, -1 if lower else 1
+        self._anything = False
         self._best: tuple[float, int] | None = None
         self._now: dict[str, float] = {}
         self.job = JobPanel(startText, (_("Pause"), _("Pausing")))
@@ -50,23 +52,27 @@ class WatchPanel:
 
     def clear(self) -> None:
         """Forget the last run."""
-        self._best, self._now = None, {}
+        self._best, self._now, self._anything = None, {}, False
         self._show()
 
     def setStoppable(self, stoppable: bool) -> None:
         """Whether there is a run that can be ended for good."""
         self._stop.setVisible(stoppable)
         self._stop.enabled = stoppable
-        self._rowWidget.setVisible(stoppable or self._best is not None)
+        self._rowWidget.setVisible(stoppable or self._anything)
 
     def add(self, metrics: Iterable[tuple[int, str, float]]) -> None:
         """Take further numbers: (step, name, value)."""
         for step, name, value in metrics:
-            if name == self._metric and (self._best is None or value > self._best[0]):
+            self._anything = True
+            if name == self._metric and self._isBest(value):
                 self._best = (value, int(step))
             if name.startswith(_CLASS):
                 self._now[name.removeprefix(_CLASS)] = value
         self._show()
+
+    def _isBest(self, value: float) -> bool:
+        return self._best is None or self._sign * value > self._sign * self._best[0]
 
     def _bestRow(self) -> Any:
         self._rowWidget = qt.QWidget()
@@ -112,8 +118,8 @@ class WatchPanel:
             self._bestLabel.text = _("Best {metric}: <b>{value}</b> at step {step}").format(
                 metric=self._metricTitle, value=f"{value:.3f}", step=step
             )
-        self._curves.setVisible(self._best is not None)
-        self._rowWidget.setVisible(self._best is not None or bool(self._stop.enabled))
+        self._curves.setVisible(self._anything)
+        self._rowWidget.setVisible(self._anything or bool(self._stop.enabled))
         self._table.setRowCount(len(self._now))
         for row, (name, value) in enumerate(self._now.items()):
             meaning = term(name)

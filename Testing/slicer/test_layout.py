@@ -14,7 +14,7 @@ from lay_out_extension import lay_out
 
 _HERE = Path(__file__).resolve().parent
 _OPENS = _HERE / "support" / "open_laid_out.py"
-_PACKAGES = ("mambamim", "MambaMIMLib", "MambaMIMSegmenterLib")
+_PACKAGES = ("mambamim", "MambaMIMLib", "MambaMIMSegmenterLib", "MambaMIMTrainerLib")
 
 
 @pytest.fixture(scope="module")

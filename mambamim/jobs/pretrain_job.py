@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mambamim.pretraining.pretrain_settings import PretrainSettings
     from mambamim.training.settings import LoopSettings
 
-_READERS = {
+_READERS: dict[str, Callable[[Any], Any]] = {
     "data": paths,
     "out": a_path,
     "model": a_text,
