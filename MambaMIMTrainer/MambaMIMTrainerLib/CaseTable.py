@@ -13,11 +13,12 @@ from mambamim.catalogue.terminology import term
 from MambaMIMLib.Signal import Signal
 
 _PICTURE, _ROW, _ROWS = 52, 58, 5  # pixels; rows that are seen at once
+_SIGN = 18  # pixels: side of the sign beside a problem
 TRAIN, VALIDATION = "train", "validation"
 
 
 class CaseTable:
-    """Thumbnail, what is labelled, size, train or validation, status.
+    """Thumbnail, what is labelled, train or validation, status; the size is in the tool tip.
 
     Attributes:
         widget: for the owner's layout.
@@ -38,14 +39,15 @@ class CaseTable:
         table.setIconSize(qt.QSize(_PICTURE, _PICTURE))
         header = table.horizontalHeader()
         header.setSectionResizeMode(1, qt.QHeaderView.Stretch)
-        header.setSectionResizeMode(3, qt.QHeaderView.Stretch)
         for column in (0, 2):
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
         header.setDefaultAlignment(qt.Qt.AlignLeft | qt.Qt.AlignVCenter)
+        header.setHighlightSections(False)
         table.editTriggers = qt.QAbstractItemView.NoEditTriggers
         table.selectionBehavior = qt.QAbstractItemView.SelectRows
         table.selectionMode = qt.QAbstractItemView.SingleSelection
         table.showGrid = False
+        table.horizontalScrollBarPolicy = qt.Qt.ScrollBarAlwaysOff
         table.wordWrap = True
         table.connect("itemSelectionChanged()", self.selectionChanged)
 
@@ -64,6 +66,9 @@ class CaseTable:
         self._table.setRowCount(len(self._cases))
         for row, case in enumerate(self._cases):
             self._fillRow(row, case)
+        wordy = any(case.problems for case in self._cases)
+        mode = qt.QHeaderView.Stretch if wordy else qt.QHeaderView.ResizeToContents
+        self._table.horizontalHeader().setSectionResizeMode(3, mode)
         ids = [case.id for case in self._cases]
         if kept in ids:
             self._table.selectRow(ids.index(kept))
@@ -83,9 +88,10 @@ class CaseTable:
             self._table.selectRow(ids.index(caseId))
 
     def _fillRow(self, row: int, case: Any) -> None:
-        name = qt.QTableWidgetItem(f"{case.id}\n{_sizeOf(case)}")
+        name = qt.QTableWidgetItem(case.id)
+        name.setToolTip(_sizeOf(case))
         if case.thumbnail:
-            name.setIcon(qt.QIcon(str(case.thumbnail)))
+            name.setIcon(_pictureOf(case))
         labels = qt.QTableWidgetItem(labelsText(case))
         labels.setToolTip(labelsTip(case))
         status = qt.QTableWidgetItem(statusText(case))
@@ -93,9 +99,13 @@ class CaseTable:
         if case.problems:
             blocks = any(problem.blocks for problem in case.problems)
             kind = qt.QStyle.SP_MessageBoxCritical if blocks else qt.QStyle.SP_MessageBoxWarning
-            status.setIcon(slicer.app.style().standardIcon(kind))
+            sign = slicer.app.style().standardIcon(kind).pixmap(_SIGN, _SIGN)
+            status.setData(qt.Qt.DecorationRole, sign)
         for column, item in ((0, name), (1, labels), (3, status)):
             self._table.setItem(row, column, item)
+        last = self._table.cellWidget(row, 2)
+        if last is not None:
+            last.hide()  # it is deleted only when control is back in the event loop
         self._table.setCellWidget(row, 2, self._splitBox(case))
 
     def _splitBox(self, case: Any) -> Any:
@@ -145,6 +155,14 @@ def statusText(case: Any) -> str:
     first = str(case.problems[0].message)
     more = len(case.problems) - 1
     return first if not more else _("{first} (and {count} more)").format(first=first, count=more)
+
+
+def _pictureOf(case: Any) -> Any:
+    """The thumbnail, in its own colours in a selected row, too."""
+    pixmap = qt.QPixmap(str(case.thumbnail))
+    icon = qt.QIcon(pixmap)
+    icon.addPixmap(pixmap, qt.QIcon.Selected)
+    return icon
 
 
 def _sizeOf(case: Any) -> str:

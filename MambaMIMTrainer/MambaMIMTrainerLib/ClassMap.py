@@ -44,6 +44,7 @@ class ClassMap:
         table.selectionMode = qt.QAbstractItemView.NoSelection
         table.focusPolicy = qt.Qt.NoFocus
         table.showGrid = False
+        table.horizontalScrollBarPolicy = qt.Qt.ScrollBarAlwaysOff
 
     def fill(self, segments: Sequence[SegmentFacts], classes: Sequence[str]) -> None:
         """Show segments with a proposal for each.

@@ -98,11 +98,13 @@ class RankSection:
         table.verticalHeader().setDefaultSectionSize(_ROW)
         table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
         table.horizontalHeader().setSectionResizeMode(1, qt.QHeaderView.ResizeToContents)
+        table.horizontalHeader().setHighlightSections(False)
         table.horizontalHeaderItem(0).setTextAlignment(qt.Qt.AlignLeft | qt.Qt.AlignVCenter)
         table.editTriggers = qt.QAbstractItemView.NoEditTriggers
         table.selectionBehavior = qt.QAbstractItemView.SelectRows
         table.selectionMode = qt.QAbstractItemView.SingleSelection
         table.showGrid = False
+        table.horizontalScrollBarPolicy = qt.Qt.ScrollBarAlwaysOff
         table.connect("itemSelectionChanged()", self._onSelected)
         return table
 

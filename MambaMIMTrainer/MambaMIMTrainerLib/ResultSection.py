@@ -126,6 +126,7 @@ class ResultSection:
         table.selectionMode = qt.QAbstractItemView.NoSelection
         table.focusPolicy = qt.Qt.NoFocus
         table.showGrid = False
+        table.horizontalScrollBarPolicy = qt.Qt.ScrollBarAlwaysOff
         return table
 
     def _onUse(self) -> None:

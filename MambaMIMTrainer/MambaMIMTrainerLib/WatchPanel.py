@@ -81,6 +81,7 @@ class WatchPanel:
         row.setSpacing(6)
         self._bestLabel = qt.QLabel()
         self._bestLabel.objectName = "bestLabel"
+        self._bestLabel.wordWrap = True
         self._curves = qt.QPushButton(_("Show curves"))
         self._curves.objectName = "curvesButton"
         self._curves.toolTip = _("Loss and validation as plots below the slices")
@@ -108,6 +109,7 @@ class WatchPanel:
         table.selectionMode = qt.QAbstractItemView.NoSelection
         table.focusPolicy = qt.Qt.NoFocus
         table.showGrid = False
+        table.horizontalScrollBarPolicy = qt.Qt.ScrollBarAlwaysOff
         return table
 
     def _show(self) -> None:
