@@ -35,7 +35,7 @@ class Preset(enum.Enum):
     def label(self) -> str:
         """What the list shows."""
         return {
-            "quick": _("Quick: 400 steps, shows where it goes"),
+            "quick": _("Quick: 300 steps, shows where it goes"),
             "standard": _("Standard: 10,000 steps"),
             "paper": _("As in the paper: 50,000 steps"),
             "custom": _("Custom"),

@@ -19,7 +19,7 @@ _ROW, _ROWS = 22, 8  # pixels; rows that are seen at once
 
 
 class ResultView:
-    """A line of words, two buttons, a table; hidden until there is a result.
+    """A line of words, buttons, a table; hidden until there is a result.
 
     Attributes:
         widget: for the owner's layout.
@@ -112,7 +112,12 @@ class ResultView:
         edit.objectName = "editButton"
         edit.toolTip = _("Correct the segments by hand")
         edit.connect("clicked()", self._onEdit)
-        for button in (self._show3D, edit):
+        train = qt.QPushButton(_("Use for training"))
+        train.objectName = "trainButton"
+        train.toolTip = _("Once it is corrected: let a model learn from it, in MambaMIM Trainer")
+        train.setVisible(Views.canTrain())
+        train.connect("clicked()", self._onTrain)
+        for button in (self._show3D, edit, train):
             row.addWidget(button, 1)
         return row
 
@@ -172,6 +177,9 @@ class ResultView:
             self.show3D()
         elif self.node is not None:
             self._surfaces.hide(self.node)
+
+    def _onTrain(self) -> None:
+        Views.useForTraining(self.node, self._volumeNode)
 
     def _onEdit(self) -> None:
         Views.editSegments(self.node, self._volumeNode)

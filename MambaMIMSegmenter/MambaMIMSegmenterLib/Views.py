@@ -120,6 +120,17 @@ def lookAtAll() -> None:
         view.resetCamera()
 
 
+def canTrain() -> bool:
+    """Whether MambaMIM Trainer is there."""
+    return hasattr(slicer.modules, "mambamimtrainer")
+
+
+def useForTraining(segmentationNode: Any, volumeNode: Any) -> None:
+    """Open MambaMIM Trainer with a scan and its segmentation selected to be added."""
+    trainer = slicer.modules.mambamimtrainer.widgetRepresentation().self()
+    trainer.useForTraining(volumeNode, segmentationNode)
+
+
 def editSegments(segmentationNode: Any, volumeNode: Any) -> None:
     """Open the Segment Editor with both."""
     slicer.util.selectModule("SegmentEditor")

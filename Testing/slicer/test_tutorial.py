@@ -14,8 +14,8 @@ TEXT = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
 _SLICERS = {
     "Additional module paths", "Add DICOM Data", "Clear cache", "Data",
     "Edit > Application Settings > Cache", "Edit > Application Settings > Modules",
-    "File > Save Data", "Install", "Islands", "Modules > Segmentation > MambaMIM Segmenter", "OK",
-    "PyTorch", "Sample Data", "Segment Statistics", "Segmentations", "View > Extensions Manager",
+    "File > Save Data", "Install", "Islands", "Modules > Segmentation > MambaMIM Segmenter",
+    "Modules > Segmentation > MambaMIM Trainer", "OK", "PyTorch", "Sample Data", "Segment Statistics", "Segmentations", "View > Extensions Manager",
 }  # fmt: skip
 _EMPHASIS = r".*[^.]\."  # a sentence
 
@@ -26,7 +26,8 @@ def _words() -> list[str]:
 
 
 def _panel() -> str:
-    files = [*ROOT.glob("MambaMIMLib/*.py"), *ROOT.glob("MambaMIMSegmenter/**/*")]
+    folders = ("MambaMIMLib", "MambaMIMSegmenter", "MambaMIMTrainer")
+    files = [file for folder in folders for file in ROOT.glob(f"{folder}/**/*")]
     kept = [file for file in files if file.suffix in (".py", ".ui") and "Testing" not in file.parts]
     return "\n".join(file.read_text(encoding="utf-8") for file in kept)
 

@@ -21,9 +21,9 @@ _PYTHON_QT_MODULES = (
 _BEHAVIOURS = (
     "application.application", "application.files", "application.main_window",
     "application.modules", "views.layout_manager",
-    "widgets.buttons", "widgets.collapsible", "widgets.combo_boxes", "widgets.node_combo_box",
-    "widgets.numbers", "widgets.paths", "widgets.segment_editor", "widgets.segments",
-    "widgets.subject_hierarchy",
+    "widgets.buttons", "widgets.collapsible", "widgets.combo_boxes", "widgets.coordinates",
+    "widgets.node_combo_box", "widgets.numbers", "widgets.paths", "widgets.segment_editor",
+    "widgets.segments", "widgets.subject_hierarchy", "widgets.subject_hierarchy_models",
 )  # fmt: skip
 _started: dict[str, Any] = {}
 
@@ -132,6 +132,7 @@ def _start(slicer_python: Path | None) -> Any:
         importlib.import_module(f"{__package__}.{name}")
     classes = made_classes()
     _put_classes(slicer, classes)
+    _put_names_into_main(slicer)
     app = slicer.app = classes["qSlicerApplication"]()
     app.setStyle("Fusion")
     scene = make_scene()
@@ -215,6 +216,14 @@ def _put_classes(slicer: ModuleType, classes: dict[str, type]) -> None:
     for name in _PYTHON_QT_MODULES:
         python_qt = sys.modules[f"{name}PythonQt"] = ModuleType(f"{name}PythonQt")
         vars(python_qt).update(ours)
+
+
+def _put_names_into_main(slicer: ModuleType) -> None:
+    """In Slicer, `__main__` is the console, which has these; older modules import them from it."""
+    main = vars(sys.modules["__main__"])
+    main.setdefault("slicer", slicer)
+    for name in ("vtk", "qt", "ctk"):
+        main.setdefault(name, importlib.import_module(name))
 
 
 def _remember_uncaught(exceptions: list[BaseException]) -> None:

@@ -22,8 +22,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "spacing": (1.5, 1.5, 1.5),
     },
     "quick": {
-        "steps": 400, "warmup": 20, "batch": 2, "learning_rate": 5e-4, "weight_decay": 1e-2,
-        "average": 0.98, "validate_every": 100, "save_every": 100, "augmentation": "strong",
+        "steps": 300, "warmup": 20, "batch": 1, "learning_rate": 5e-4, "weight_decay": 1e-2,
+        "average": 0.98, "validate_every": 100, "save_every": 50, "augmentation": "strong",
         "spacing": (1.5, 1.5, 1.5),
     },
 }  # fmt: skip

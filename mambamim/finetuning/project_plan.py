@@ -27,6 +27,7 @@ _LOOP = ("steps", "warmup", "batch", "learning_rate", "weight_decay", "average")
 _EVERY = ("validate_every", "save_every")
 _SCRATCH = {"paper": "hymamba"}  # preset -> network; the others suit computers without a GPU
 _SMALL = "hymamba_small"
+_LARGEST = {"quick": 96}  # preset -> side of its crops at most, for a step's time grows with them
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def plan_project(
     """Choose all numbers of a fine-tuning on a project.
 
     A model that is begun with decides on the voxel size and the size of crops; crops are no larger
-    than the cases need.
+    than the cases need, and those of "quick" no larger than a computer without a GPU bears.
 
     Args:
         project: whose cases are learnt.
@@ -110,7 +111,10 @@ def plan_project(
     base = read_header(path) if path else None
     spacing = base.spacing_mm if base else _three(numbers["spacing"])
     asked = numbers.get("image_size") or (base.patch_size if base else (96, 96, 96))
-    fresh = _SCRATCH.get(preset, _SMALL) if isinstance(preset, str) else _SMALL
+    fresh = _SMALL
+    if isinstance(preset, str):
+        fresh = _SCRATCH.get(preset, _SMALL)
+        asked = [min(side, _LARGEST.get(preset, side)) for side in asked]
     settings = FinetuneSettings(
         classes=tuple(project.classes) or ("none",),
         network=numbers.get("network", fresh),

@@ -91,9 +91,17 @@ class DetachedRun:
         return 0 <= age < _BIRTH and not self._was_born() and _exists(self.pid)
 
     def poll(self) -> list[dict[str, Any]]:
-        """The events since the last call; the first call gives all that the run ever told."""
+        """The events since the last call; the first call gives all that the run ever told.
+
+        How earlier processes of the run have ended is left out: the one that was started last has
+        yet to end.
+        """
+        begun, earlier = int(self._facts["position"]), []
+        if self._position < begun:
+            told, self._position = read_events(self.run, self._position, begun)
+            earlier = [event for event in told if event["event"] not in LAST]
         events, self._position = read_events(self.run, self._position)
-        return events
+        return [*earlier, *events]
 
     def stop(self) -> None:
         """Ask it to end at its next step and to keep its best; its last event is a result."""
@@ -121,7 +129,7 @@ class DetachedRun:
     def state(self) -> RunState:
         """How it stands now."""
         alive = self.alive
-        last = _last_event(self.run)
+        last = _last_event(self.run, int(self._facts["position"]))
         name, resumable = _judged(alive, last)
         facts = self._facts
         return RunState(
@@ -184,17 +192,18 @@ def start_detached(
         raise BadInputError(f"The run {run.name} is at work already.", "Wait for it, or stop it.")
     request = job_line("run", job, parameters, run)
     token = os.urandom(8).hex()
+    _end_line(run)
     facts: dict[str, Any] = {
         "job": job,
         "parameters": {k: v for k, v in parameters.items() if k not in PRIVATE},
         "pid": 0,
         "started": time.time(),
         "token": token,
+        "position": _size(run / EVENTS_FILE),
     }
     _write(run, facts)
     for name in (STOP_FILE, PAUSE_FILE):
         (run / name).unlink(missing_ok=True)
-    _end_line(run)
     command = [program, *options, "-m", MODULE, str(run), token]
     process = _spawn(command, environment, run)
     _children[process.pid] = process
@@ -259,10 +268,10 @@ def _judged(alive: bool, last: dict[str, Any]) -> tuple[str, bool]:
     return "crashed", True
 
 
-def _last_event(run: Path) -> dict[str, Any]:
+def _last_event(run: Path, position: int) -> dict[str, Any]:
     """How the process that was started last has ended, {} where it did not say."""
     last: dict[str, Any] = {}
-    for event in read_events(run)[0]:
+    for event in read_events(run, position)[0]:
         if event["event"] == "started":
             last = {}
         elif event["event"] in LAST:
@@ -279,6 +288,10 @@ def _end_line(run: Path) -> None:
             stream.write(b"\n")
 
 
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
 def _read(run: Path) -> dict[str, Any]:
     try:
         facts = json.loads((run / RUN_FILE).read_text(encoding="utf-8"))
@@ -288,6 +301,7 @@ def _read(run: Path) -> dict[str, Any]:
             "pid": int(facts["pid"]),
             "started": float(facts["started"]),
             "token": str(facts["token"]),
+            "position": int(facts.get("position", 0)),  # of the log's end when it was started
         }
     except OSError as error:
         raise BadInputError(

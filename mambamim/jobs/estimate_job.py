@@ -8,6 +8,7 @@ from typing import Any
 from mambamim.errors import BadInputError
 from mambamim.inference.parameters import a_path, a_text, read_parameters
 from mambamim.jobs.context import JobContext
+from mambamim.jobs.device_turn import device_turn
 from mambamim.jobs.finetune_job import a_preset, free_memory
 from mambamim.jobs.training_voice import TrainingVoice
 
@@ -40,7 +41,8 @@ def run(parameters: dict[str, Any], context: JobContext) -> dict[str, Any]:
         raise BadInputError("The project has no classes yet.", "Add a case first.")
     plan = plan_project(project, asked.get("model", ""), asked.get("preset", "quick"))
     try:
-        with Team.join(asked.get("device", "auto")) as team:
+        turn = device_turn(asked.get("device", "auto"), "timing steps", context)
+        with turn as device, Team.join(device) as team:
             cost = training_cost(plan, team, TrainingVoice(context))
             return {**dataclasses.asdict(cost), "device": str(team.device)}
     finally:

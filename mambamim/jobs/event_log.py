@@ -28,12 +28,15 @@ def append_event(run: Path, line: str) -> None:
         ) from error
 
 
-def read_events(run: str | Path, position: int = 0) -> tuple[list[dict[str, Any]], int]:
+def read_events(
+    run: str | Path, position: int = 0, end: int | None = None
+) -> tuple[list[dict[str, Any]], int]:
     """The events that a run has told since `position`, in order.
 
     Args:
         run: the run folder.
         position: what the last call returned, 0 to begin.
+        end: position to read to, None for all.
 
     Returns:
         The events and the position to go on from. A last line that is still being written waits
@@ -44,7 +47,7 @@ def read_events(run: str | Path, position: int = 0) -> tuple[list[dict[str, Any]
         return [], position
     with path.open("rb") as stream:
         stream.seek(position)
-        text = stream.read()
+        text = stream.read() if end is None else stream.read(max(0, end - position))
     whole = text[: text.rfind(b"\n") + 1]
     parsed = (parse_event(line.decode(errors="replace")) for line in whole.splitlines())
     return [event for event in parsed if event is not None], position + len(whole)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mambamim.errors import BadInputError, Cancelled
 from mambamim.inference.parameters import a_flag, a_path, a_text, read_parameters
 from mambamim.jobs.context import JobContext
+from mambamim.jobs.device_turn import device_turn
 from mambamim.jobs.new_model import NewModel
 from mambamim.jobs.training_voice import TrainingVoice, metric_name
 
@@ -74,7 +75,8 @@ def run(parameters: dict[str, Any], context: JobContext) -> dict[str, Any]:
             "Take these cases out and add them again.",
         )
     try:
-        return _train(plan, out, asked.get("device", "auto"), TrainingVoice(context), new)
+        with device_turn(asked.get("device", "auto"), "training", context) as device:
+            return _train(plan, out, device, TrainingVoice(context), new)
     finally:
         free_memory()
 

@@ -16,6 +16,7 @@ from mambamim.inference.parameters import (
     read_parameters,
 )
 from mambamim.jobs.context import JobContext
+from mambamim.jobs.device_turn import device_turn
 from mambamim.jobs.finetune_job import free_memory, run_training
 from mambamim.jobs.new_model import NewModel
 from mambamim.jobs.training_voice import TrainingVoice
@@ -78,7 +79,9 @@ def run(parameters: dict[str, Any], context: JobContext) -> dict[str, Any]:
     scans = _scans(asked, out)
     voice = TrainingVoice(context, [scan.image.name for scan in scans])
     try:
-        return _train(_data(asked, out, scans), settings, loop, asked, voice, new)
+        data = _data(asked, out, scans)
+        with device_turn(asked.get("device", "auto"), "training", context) as device:
+            return _train(data, settings, loop, {**asked, "device": device}, voice, new)
     except MambaMIMError as error:
         raise voice.cleaned(error) from None
     finally:
@@ -99,7 +102,7 @@ def _train(
     from mambamim.training.team import Team
 
     out: Path = asked["out"]
-    with Team.join(asked.get("device", "auto")) as team:
+    with Team.join(asked["device"]) as team:
         training = begin_pretraining(out, data, settings, loop, team, voice, by_epochs=False)
         task = training.task
         assert isinstance(task, PretrainTask)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mambamim.errors import BadInputError
 from mambamim.inference.parameters import a_path, a_text, read_parameters
 from mambamim.jobs.context import JobContext
+from mambamim.jobs.device_turn import device_turn
 from mambamim.jobs.warm import keep_warm
+
+if TYPE_CHECKING:
+    from mambamim.inference import Segmenter
 
 _READERS = {"folder": a_path, "model": a_text, "device": a_text}
 _KEPT_WARM = 1  # segmenters; each holds its network's memory
@@ -31,22 +36,34 @@ def run(parameters: dict[str, Any], context: JobContext) -> dict[str, Any]:
         Cancelled: the client said so.
     """
     asked = read_parameters(parameters, _READERS, ("folder", "model"))
-    device = asked.get("device", "auto")
     context.progress(0.0, "loading the model")
     from mambamim.data.scan_files import scans_at
-    from mambamim.data.volume import read_volume
     from mambamim.inference import Segmenter
 
     if not asked["folder"].is_dir():
         raise BadInputError(f"There is no folder {asked['folder'].name}.", "Check the path.")
     scans = scans_at(asked["folder"])
 
-    def load(path: Path) -> Segmenter:
-        return Segmenter(path, device)
+    with device_turn(asked.get("device", "auto"), "ranking scans", context, yields=True) as device:
 
-    segmenter: Segmenter = keep_warm(
-        context.warm, "ranker", asked["model"], (device,), _KEPT_WARM, load
-    )
+        def load(path: Path) -> Segmenter:
+            return Segmenter(path, device)
+
+        segmenter: Segmenter = keep_warm(
+            context.warm, "ranker", asked["model"], (device,), _KEPT_WARM, load
+        )
+        rows, skipped = _look_through(scans, segmenter, context)
+    if not rows:
+        raise BadInputError(f"None of the scans can be used; the first one, {skipped[0]}")
+    return {"rows": sorted(rows, key=lambda row: -row["entropy"]), "skipped": skipped}
+
+
+def _look_through(
+    scans: Sequence[Path], segmenter: Segmenter, context: JobContext
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row for each scan, in the order given, and a sentence for each that cannot be used."""
+    from mambamim.data.volume import read_volume
+
     rows: list[dict[str, Any]] = []
     skipped: list[str] = []
     for number, scan in enumerate(scans):
@@ -63,7 +80,4 @@ def run(parameters: dict[str, Any], context: JobContext) -> dict[str, Any]:
             skipped.append(f"{scan.name}: {error}")
             continue
         rows.append({"file": str(scan), "entropy": round(entropy, 4)})
-    if not rows:
-        raise BadInputError(f"None of the scans can be used; the first one, {skipped[0]}")
-    rows.sort(key=lambda row: -row["entropy"])
-    return {"rows": rows, "skipped": skipped}
+    return rows, skipped

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mambamim.jobs.context import JobContext
+from mambamim.jobs.device_turn import device_turn
 from mambamim.jobs.warm import keep_warm
 
 if TYPE_CHECKING:
@@ -31,18 +33,22 @@ def run(parameters: dict[str, Any], context: JobContext) -> dict[str, Any]:
     task = ReconstructTask.from_parameters(parameters)
     from mambamim.inference.reconstruct import reconstruct_file
 
+    turns = ExitStack()
+
     def make() -> ReconstructorLike:
+        turn = device_turn(task.device, "reconstructing", context, yields=True)
+        device = turns.enter_context(turn)
         context.progress(0.02, "loading the model")
-        return keep_warm(
-            context.warm, "reconstructor", task.model, (task.device,), _KEPT_WARM, load
-        )
 
-    def load(path: Path) -> ReconstructorLike:
-        from mambamim.pretraining.reconstruction import Reconstructor
+        def load(path: Path) -> ReconstructorLike:
+            from mambamim.pretraining.reconstruction import Reconstructor
 
-        return Reconstructor(path, task.device)
+            return Reconstructor(path, device)
 
-    outcome = reconstruct_file(task, make, context.progress, context.cancelled)
+        return keep_warm(context.warm, "reconstructor", task.model, (device,), _KEPT_WARM, load)
+
+    with turns:
+        outcome = reconstruct_file(task, make, context.progress, context.cancelled)
     return {
         "output": str(task.output),
         "files": [str(path) for path in outcome.files],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mambamim.jobs.context import JobContext
+from mambamim.jobs.device_turn import device_turn
 from mambamim.jobs.warm import keep_warm
 
 if TYPE_CHECKING:
@@ -32,20 +34,24 @@ def run(parameters: dict[str, Any], context: JobContext) -> dict[str, Any]:
     from mambamim.inference.task import segment_file
 
     segmenter: list[SegmenterLike] = []
+    turns = ExitStack()
 
     def make() -> SegmenterLike:
+        turn = device_turn(task.device, "segmenting", context, yields=True)
+        options = (turns.enter_context(turn), task.runtime)
         context.progress(0.02, "loading the model")
-        options = (task.device, task.runtime)
+
+        def load(path: Path) -> SegmenterLike:
+            from mambamim.inference import Segmenter
+
+            return Segmenter(path, *options)
+
         made = keep_warm(context.warm, "segmenter", task.model, options, _KEPT_WARM, load)
         segmenter.append(made)
         return segmenter[0]
 
-    def load(path: Path) -> SegmenterLike:
-        from mambamim.inference import Segmenter
-
-        return Segmenter(path, task.device, task.runtime)
-
-    outcome = segment_file(task, make, context.progress, context.cancelled, context.preview)
+    with turns:
+        outcome = segment_file(task, make, context.progress, context.cancelled, context.preview)
     return {
         "output": str(outcome.output),
         "files": [str(path) for path in outcome.files],

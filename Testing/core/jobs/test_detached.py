@@ -194,6 +194,18 @@ def test_half_a_line_spoils_no_other(tmp_path):
     assert state.result["devices"]
 
 
+def test_an_earlier_end_is_not_that_of_what_was_started_again(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    told = [{"event": "started"}, {"event": "metric", "step": 1, "name": "loss", "value": 1.0},
+            {"event": "error", "kind": "cancelled"}]  # fmt: skip
+    (run / "events.jsonl").write_text("".join(json.dumps(e) + "\n" for e in told), "utf-8")
+    start_detached(sys.executable, {}, "devices", {}, run, ["-c", "1"])  # it dies at birth
+    watched = attach(run)
+    assert [event["event"] for event in watched.poll()] == ["started", "metric"]
+    assert over(watched).state == "crashed"
+
+
 def test_a_number_that_is_anothers_by_now_is_not_alive(tmp_path):
     run = tmp_path / "run"
     run.mkdir()

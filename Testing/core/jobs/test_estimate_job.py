@@ -48,12 +48,14 @@ def test_it_tells_time_and_memory_and_writes_nothing(project):
     assert sorted(project.folder.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_larger_crops_take_more_memory(project):
     small = estimate(project)["memory_bytes"]
     large = estimate(project, image_size=[32, 32, 32], spacing=[1.5, 1.5, 1.5])["memory_bytes"]
     assert large > 3 * small
 
 
+@pytest.mark.slow
 def test_time_follows_the_steps_and_the_validations(project, monkeypatch):
     ticks = iter(range(10**6))
     monkeypatch.setattr(training_cost.time, "perf_counter", lambda: float(next(ticks)))

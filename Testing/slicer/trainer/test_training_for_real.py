@@ -5,7 +5,6 @@ The tests go on from each other's trainings, for each takes a while.
 
 import os
 import signal
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +12,7 @@ import pytest
 import slicer
 from segmenter_scene import settle, timerTicks, wait
 from slicer_stand_in import close_module, open_module, show_application
-from small_bodies import NAMES, add_labelled, arrays, dice
+from small_bodies import NAMES, add_labelled, dice
 
 from mambamim.checkpoint_header import read_header
 from mambamim.jobs.detached import attach
@@ -147,6 +146,7 @@ def test_three_clicked_cases_become_a_model(used, whole):
     assert button(panel).text == "Start training"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals are not for Windows")
 def test_paused_killed_and_left_alone_it_comes_to_the_same_end(used, whole):
     panel = used.panel
     ask(panel, "organs-2")
@@ -166,14 +166,16 @@ def test_paused_killed_and_left_alone_it_comes_to_the_same_end(used, whole):
     assert button(panel).text == "Resume training"
     button(panel).click()
     run_is_at(panel, 9)
-    close_module("MambaMIMTrainer")
     assert run.alive
     assert run.pid != first
+    os.kill(run.pid, signal.SIGSTOP)  # so that it does not end before it is found again
+    close_module("MambaMIMTrainer")
     reopen(used)
     panel = used.panel
     wait(lambda: panel.desk.busy)
     assert panel.trainingSet.project.folder == used.place / "organs"
     wait(lambda: child(panel.watch.widget, "bestLabel").text)
+    os.kill(run.pid, signal.SIGCONT)
     ended(panel)
     result = panel.result.result
     assert result["name"] == "organs-2"

@@ -5,6 +5,7 @@ import enum
 import functools
 import sys
 from types import ModuleType
+from typing import Any
 
 from .. import environment
 
@@ -22,7 +23,7 @@ from PySide6 import QtCore, QtGui, QtNetwork, QtSvg, QtUiTools, QtWidgets  # noq
 
 from .enumerations import flatten_enumerations  # noqa: E402
 from .objects import wrap_class, wrap_qobject  # noqa: E402
-from .properties import turn_getters_into_attributes  # noqa: E402
+from .properties import QtProperty, turn_getters_into_attributes  # noqa: E402
 from .signals import SignalAttribute, connect, disconnect  # noqa: E402
 
 MODULES: tuple[ModuleType, ...] = (QtCore, QtGui, QtWidgets, QtNetwork, QtSvg, QtUiTools)
@@ -42,6 +43,9 @@ def put_on() -> None:
     for cls in objects:
         turn_getters_into_attributes(cls)
         _hide_emit(cls)
+        _let_setters_take_truth(cls)
+    for cls in (QtCore.QObject, QtWidgets.QWidget):
+        _let_set_parent_take_zero(cls)
     for cls in wrapped:
         flatten_enumerations(cls)
         wrap_class(cls)
@@ -72,3 +76,29 @@ def _hide_emit(cls: type) -> None:
     for name, value in list(cls.__dict__.items()):
         if isinstance(value, QtCore.Signal):
             setattr(cls, name, SignalAttribute(name, value))
+
+
+def _let_setters_take_truth(cls: type) -> None:
+    """Let `setEnabled` and its like take anything that has a truth value, as PythonQt does."""
+    for name, prop in list(cls.__dict__.items()):
+        setter = f"set{name[:1].upper()}{name[1:]}"
+        if isinstance(prop, QtProperty) and prop.type_name == "bool" and hasattr(cls, setter):
+            setattr(cls, setter, _taking_truth(getattr(cls, setter)))
+
+
+def _taking_truth(setter: Any) -> Any:
+    @functools.wraps(setter)
+    def call(self: Any, *values: Any) -> Any:
+        return setter(self, *(map(bool, values) if len(values) == 1 else values))
+
+    return call
+
+
+def _let_set_parent_take_zero(cls: type) -> None:
+    """0 is a null pointer in PythonQt."""
+    original = cls.setParent
+
+    def set_parent(self: Any, parent: Any, *rest: Any) -> None:
+        original(self, None if isinstance(parent, int) and parent == 0 else parent, *rest)
+
+    cls.setParent = set_parent

@@ -5,7 +5,7 @@ from typing import Any
 
 from PySide6.QtCore import Property, QObject, Signal
 
-from .values import WrongTypeError, converted
+from .values import WrongTypeError, converted_for_property
 
 read_property = QObject.property
 write_property = QObject.setProperty
@@ -39,7 +39,8 @@ class QtProperty:
         if not self.writable:
             raise AttributeError(f"Attribute '{self.name}' is read only")
         try:
-            accepted = write_property(owner, self.name, converted(self.type_name, value))
+            value_there = converted_for_property(self.type_name, value)
+            accepted = write_property(owner, self.name, value_there)
         except WrongTypeError as refusal:
             raise ValueError(f"Property '{self.name}' of {refusal}") from None
         if not accepted:

@@ -16,12 +16,12 @@ class WrongTypeError(ValueError):
 def converted(type_name: str, value: Any) -> Any:
     """Return `value` as PythonQt would hand it to a C++ parameter of type `type_name`.
 
-    Numbers become each other, numbers and paths become text, as in PythonQt. Text that is to be a
-    number, None that is to be text and the like raise WrongTypeError. Types that are not known
-    here pass unchanged.
+    Numbers become each other, numbers and paths become text, and all has a truth value, as in
+    PythonQt. Text that is to be a number, None that is to be text and the like raise
+    WrongTypeError. Types that are not known here pass unchanged.
     """
     if type_name == "bool":
-        return bool(_number(type_name, value))
+        return bool(value)
     if type_name in _INTEGERS:
         return int(_number(type_name, value))
     if type_name in _NUMBERS:
@@ -33,6 +33,12 @@ def converted(type_name: str, value: Any) -> Any:
     if type_name.startswith("vtk") and type_name.endswith("*"):
         return _vtk_object(type_name[:-1], value)
     return value
+
+
+def converted_for_property(type_name: str, value: Any) -> Any:
+    """Return `value` as PythonQt would write it to a property: there, all becomes text that is to
+    be text, None too."""
+    return str(value) if type_name == "QString" else converted(type_name, value)
 
 
 def _number(type_name: str, value: Any) -> int | float:

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 
 from ..pythonqt.objects import PRIVATE, set_attribute, wrap_class
 from ..pythonqt.signals import DECLARED, SignalAttribute, normalized
 from ..pythonqt.ui_loader import custom_widgets
-from ..pythonqt.values import WrongTypeError, converted
+from ..pythonqt.values import WrongTypeError, converted, converted_for_property
 from .behaviour import Behaviour, behaviour_of
 from .table import ClassEntry, Overload, PropertyEntry, class_entries
 
@@ -44,8 +44,10 @@ def behaviour(owner: Any) -> Any:
 
 
 def _made(entry: ClassEntry) -> type:
-    base = _classes.get(entry.base) or getattr(QtWidgets, entry.base, None)
-    base = base or getattr(QtCore, entry.base)
+    places = (QtWidgets, QtCore, QtGui)
+    base = _classes.get(entry.base) or next(
+        getattr(place, entry.base) for place in places if hasattr(place, entry.base)
+    )
     private = behaviour_of(entry, _behaviours.get(base))
     own: dict[str, Any] = dict(entry.enumerations)
     own.update({name: _property(name, prop) for name, prop in entry.properties.items()})
@@ -101,7 +103,7 @@ def _property(name: str, entry: PropertyEntry) -> QtCore.Property:
 
     def put(self: Any, value: Any) -> None:
         try:
-            value = converted(entry.type_name, value)
+            value = converted_for_property(entry.type_name, value)
         except WrongTypeError as refusal:
             raise ValueError(f"Property '{name}' of {refusal}") from None
         self.__dict__[PRIVATE].write(name, value)

@@ -186,7 +186,7 @@ class RangeWidget(Behaviour):
 class DoubleSpinBox(Behaviour):
     _shared = (
         "value", "minimum", "maximum", "singleStep", "decimals", "prefix", "suffix", "readOnly",
-        "text", "cleanText",
+        "cleanText", "alignment", "frame",
     )  # fmt: skip
 
     def start(self) -> None:
@@ -202,15 +202,24 @@ class DoubleSpinBox(Behaviour):
 
     def write(self, name: str, value: object) -> None:
         if name in self._shared:
+            before = self.spin_box.decimals
             setattr(self.spin_box, name, value)
+            if before != self.spin_box.decimals:
+                self.send("decimalsChanged(int)", value)
         else:
             super().write(name, value)
+
+    def setValueIfDifferent(self, value: float) -> None:
+        self.spin_box.setValue(value)
+
+    def setValueAlways(self, value: float) -> None:
+        self.spin_box.setValue(value)
+
+    def setDecimals(self, decimals: int) -> None:
+        self.write("decimals", decimals)
 
     def stepUp(self) -> None:
         self.spin_box.stepUp()
 
     def stepDown(self) -> None:
         self.spin_box.stepDown()
-
-    def selectAll(self) -> None:
-        self.spin_box.selectAll()

@@ -1,103 +1,18 @@
 """qMRMLSubjectHierarchyComboBox and qMRMLSubjectHierarchyTreeView."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
-from vtkmodules.vtkCommonCore import vtkIdList
 
-from .behaviour import Behaviour, behind
-from .mrml_widget import Observations
+from .behaviour import behind
+from .factory import behaviour, made_classes
+from .subject_hierarchy_items import Items
 
 _ITEM = QtCore.Qt.UserRole + 1
 
 
-class _Items(Behaviour):
-    """The items of a scene's subject hierarchy that pass the filters."""
-
-    def start(self) -> None:
-        self.scene: Any = None
-        self.node_types: list[str] = []
-        self.hidden_types: list[str] = []
-        self.levels: list[str] = []
-        self.root = 0
-        self.observations = Observations(self.q)
-
-    def mrmlScene(self) -> Any:
-        return self.scene
-
-    def subjectHierarchyNode(self) -> Any:
-        find = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode
-        return None if self.scene is None else find(self.scene)
-
-    def setMRMLScene(self, scene: Any) -> None:
-        self.observations.clear()
-        self.scene = scene
-        hierarchy = self.subjectHierarchyNode()
-        if hierarchy is not None:
-            for name in ("Added", "Removed", "Modified", "Reparented"):
-                event = getattr(hierarchy, f"SubjectHierarchyItem{name}Event")
-                self.observations.add(hierarchy, event, self.refresh)
-            self.observations.add(scene, scene.EndCloseEvent, self.refresh)
-        self.refresh()
-
-    def setNodeTypes(self, types: list[str]) -> None:
-        self.node_types = types
-        self.refresh()
-
-    def setHideChildNodeTypes(self, types: list[str]) -> None:
-        self.hidden_types = types
-        self.refresh()
-
-    def setLevelFilter(self, levels: list[str]) -> None:
-        self.levels = levels
-        self.refresh()
-
-    def rootItem(self) -> int:
-        return self.root
-
-    def setRootItem(self, item: int) -> None:
-        self.root = item
-        self.refresh()
-
-    def shown(self) -> Iterator[tuple[int, int]]:
-        """Yield (item, parent) for each item that is shown, parents first."""
-        hierarchy = self.subjectHierarchyNode()
-        if hierarchy is None:
-            return
-        items = vtkIdList()
-        hierarchy.GetItemChildren(self.root or hierarchy.GetSceneItemID(), items, True)
-        for index in range(items.GetNumberOfIds()):
-            item = items.GetId(index)
-            if self._fits(hierarchy, item):
-                yield item, hierarchy.GetItemParent(item)
-
-    def _fits(self, hierarchy: Any, item: int) -> bool:
-        node = hierarchy.GetItemDataNode(item)
-        if self.levels:
-            return hierarchy.GetItemLevel(item) in self.levels
-        if node is None:
-            # A segment or another item without a node is shown with its parent, not here.
-            return bool(hierarchy.GetItemLevel(item)) and self._keeps_folder(hierarchy, item)
-        if node.GetHideFromEditors() or any(node.IsA(t) for t in self.hidden_types):
-            return False
-        return not self.node_types or any(node.IsA(t) for t in self.node_types)
-
-    def _keeps_folder(self, hierarchy: Any, item: int) -> bool:
-        if self.values.get("showEmptyHierarchyItems", True) and not self.node_types:
-            return True
-        below = vtkIdList()
-        hierarchy.GetItemChildren(item, below, True)
-        ids = [below.GetId(i) for i in range(below.GetNumberOfIds())]
-        return any(hierarchy.GetItemDataNode(i) and self._fits(hierarchy, i) for i in ids)
-
-    def refresh(self) -> None:
-        """Show the items anew."""
-
-
 @behind("qMRMLSubjectHierarchyComboBox")
-class SubjectHierarchyComboBox(_Items):
+class SubjectHierarchyComboBox(Items):
     def start(self) -> None:
         super().start()
         self.q.connect("currentIndexChanged(int)", lambda _: self._changed())
@@ -148,11 +63,14 @@ class SubjectHierarchyComboBox(_Items):
 
 
 @behind("qMRMLSubjectHierarchyTreeView")
-class SubjectHierarchyTreeView(_Items):
+class SubjectHierarchyTreeView(Items):
     def start(self) -> None:
         super().start()
-        self.model = QtGui.QStandardItemModel(self.q)
-        self.q.setModel(self.model)
+        classes = made_classes()
+        self.items = classes["qMRMLSubjectHierarchyModel"](self.q)
+        self.filters = classes["qMRMLSortFilterSubjectHierarchyProxyModel"](self.q)
+        behaviour(self.filters).view = self
+        self.q.setModel(self.items)
         self.q.setHeaderHidden(True)
         self.q.setEditTriggers(QtWidgets.QAbstractItemView.NoEditTriggers)
         self._selection().connect("selectionChanged(QItemSelection,QItemSelection)", self._changed)
@@ -169,6 +87,28 @@ class SubjectHierarchyTreeView(_Items):
         self.values["levelFilter"] = levels
         self.setLevelFilter(levels)
 
+    def write(self, name: str, value: Any) -> None:
+        super().write(name, value)
+        if name in ("nameFilter", "attributeNameFilter", "attributeValueFilter"):
+            self.refresh()
+
+    def model(self) -> Any:
+        return self.items
+
+    def sortFilterProxyModel(self) -> Any:
+        return self.filters
+
+    def setAttributeFilter(self, name: str, value: Any = None) -> None:
+        self.values["attributeValueFilter"] = "" if value is None else str(value)
+        self.write("attributeNameFilter", name)
+
+    def removeAttributeFilter(self) -> None:
+        self.setAttributeFilter("")
+
+    def deleteSelectedItems(self) -> None:
+        for item in self._chosen():
+            self.subjectHierarchyNode().RemoveItem(item)
+
     def set_multiSelection(self, multi: bool) -> None:
         self.values["multiSelection"] = multi
         mode = "ExtendedSelection" if multi else "SingleSelection"
@@ -176,12 +116,12 @@ class SubjectHierarchyTreeView(_Items):
 
     def refresh(self) -> None:
         chosen = self._chosen()
-        self.model.clear()
+        self.items.clear()
         entries: dict[int, QtGui.QStandardItem] = {}
         for item, parent in self.shown():
             entry = QtGui.QStandardItem(self.subjectHierarchyNode().GetItemName(item))
             entry.setData(item, _ITEM)
-            entries.get(parent, self.model.invisibleRootItem()).appendRow(entry)
+            entries.get(parent, self.items.invisibleRootItem()).appendRow(entry)
             entries[item] = entry
         self.q.expandAll()
         self._choose([item for item in chosen if item in entries])
@@ -206,6 +146,15 @@ class SubjectHierarchyTreeView(_Items):
     def setCurrentNode(self, node: Any) -> None:
         self._choose([self.subjectHierarchyNode().GetItemByDataNode(node)] if node else [])
 
+    def item_at(self, index: QtCore.QModelIndex) -> int:
+        """The item of an entry, 0 for none."""
+        return index.data(_ITEM) or 0
+
+    def index_of(self, item: int) -> QtCore.QModelIndex:
+        """The entry of an item, an invalid one if it is not shown."""
+        first, found = self.items.index(0, 0), QtCore.Qt.MatchRecursive
+        return next(iter(self.items.match(first, _ITEM, item, 1, found)), QtCore.QModelIndex())
+
     def _selection(self) -> QtCore.QItemSelectionModel:
         return self.q.selectionModel()
 
@@ -214,12 +163,9 @@ class SubjectHierarchyTreeView(_Items):
 
     def _choose(self, items: list[int]) -> None:
         self._selection().clearSelection()
-        for item in items:
-            for index in self.model.match(
-                self.model.index(0, 0), _ITEM, item, 1, QtCore.Qt.MatchRecursive
-            ):
-                rows = QtCore.QItemSelectionModel.Rows
-                self._selection().select(index, QtCore.QItemSelectionModel.Select | rows)
+        rows = QtCore.QItemSelectionModel.Select | QtCore.QItemSelectionModel.Rows
+        for index in filter(QtCore.QModelIndex.isValid, map(self.index_of, items)):
+            self._selection().select(index, rows)
 
     def _changed(self) -> None:
         self.send("currentItemChanged(vtkIdType)", self.currentItem())
