@@ -118,6 +118,10 @@ class SlicerInstaller:
         except subprocess.CalledProcessError as error:
             end(int(error.returncode) or 1)
             return
+        except RuntimeError as error:  # no PythonSlicer, or another installation has begun
+            onLine(str(error))
+            end(1)
+            return
         # In its testing mode Slicer waits for pip, and calls nobody.
         if not packaging.isPipInstallInProgress():
             end(0)

@@ -89,6 +89,16 @@ def _taken(path: Path) -> Image.Image:
     return picture
 
 
+def frame(path: Path) -> Path:
+    """Put a margin around the picture of a section."""
+    section = Image.open(path).convert("RGB")
+    size = (section.width + 2 * MARGIN, section.height + 2 * MARGIN)
+    picture = Image.new("RGB", size, section.getpixel((0, section.height - 1)))
+    picture.paste(section, (MARGIN, MARGIN))
+    picture.save(path)
+    return path
+
+
 def below_bar(picture: Image.Image, name: str, colour: str) -> Image.Image:
     """A view's picture below a bar with its name."""
     view = Image.new("RGB", (picture.width, picture.height + BAR), colour)

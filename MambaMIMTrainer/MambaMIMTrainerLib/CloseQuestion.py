@@ -29,13 +29,18 @@ class CloseQuestion(qt.QObject):
         if window is not None and self._window is None:
             self._window = window
             window.installEventFilter(self)
+            window.connect("destroyed()", self._onWindowGone)
 
     def cleanup(self) -> None:
         """The module is unloaded."""
         slicer.app.disconnect("aboutToQuit()", self._onQuit)
         if self._window is not None:
+            self._window.disconnect("destroyed()", self._onWindowGone)
             self._window.removeEventFilter(self)
             self._window = None
+
+    def _onWindowGone(self) -> None:
+        self._window = None
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Qt calls it before the window sees the event."""

@@ -86,7 +86,7 @@ class RankSection:
         elif result.get("skipped"):
             count = len(result["skipped"])
             self.job.showMessage(
-                _("{count} files could not be read.").format(count=count), level="warning"
+                _("Files that could not be read: {count}.").format(count=count), level="warning"
             )
 
     def _makeTable(self) -> Any:

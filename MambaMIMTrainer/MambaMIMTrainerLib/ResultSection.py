@@ -16,6 +16,7 @@ from MambaMIMLib.Steps import Steps
 from MambaMIMTrainerLib import ModelUse, Swatch
 
 _ROW, _ROWS = 22, 8  # pixels; rows that are seen at once
+_NUMBER = 64  # pixels: least width of a column of numbers
 
 
 class ResultSection:
@@ -89,7 +90,7 @@ class ResultSection:
             text += " " + _("Mean Dice on the validation cases: <b>{value}</b>").format(
                 value=f"{scores['mean']:.3f}"
             )
-            if "mean" in base:
+            if "mean" in base and set(base) == set(scores):  # else of other classes
                 text += _(", {value} before").format(value=f"{base['mean']:.3f}")
             text += "."
         return text
@@ -119,6 +120,7 @@ class ResultSection:
         table.verticalHeader().setVisible(False)
         table.verticalHeader().setDefaultSectionSize(_ROW)
         table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
+        table.horizontalHeader().setMinimumSectionSize(_NUMBER)
         for column in (1, 2):
             table.horizontalHeader().setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
         table.horizontalHeaderItem(0).setTextAlignment(qt.Qt.AlignLeft | qt.Qt.AlignVCenter)

@@ -68,7 +68,7 @@ class TrainerPanel:
         self.trainingSet.chooser.openLast()
         if not self.pretrain.desk.busy and self.pretrain.desk.resumable is None:
             self.pretrain.find()
-        self._onSceneSettled()
+        self.trainingSet.form.onSceneChanged()
 
     def take(self, volumeNode: Any, segmentationNode: Any) -> None:
         """Select a scan and its segmentation to be added, as the Segmenter asks for."""

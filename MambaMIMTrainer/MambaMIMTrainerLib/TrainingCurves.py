@@ -79,7 +79,9 @@ class TrainingCurves:
             self._curves[name] = _Curve(name)
             chart = self.charts[kind]
             chart.AddAndObservePlotSeriesNodeID(self._curves[name].series.GetID())
-            chart.SetLegendVisibility(chart.GetNumberOfPlotSeriesNodes() > 1)
+            several = chart.GetNumberOfPlotSeriesNodes() > 1
+            # The colours of the classes are those of the panel's table; there may be many.
+            chart.SetLegendVisibility(kind == "loss" and several)
         return self._curves[name]
 
 
@@ -149,12 +151,12 @@ def _style(name: str) -> tuple[str, tuple[float, float, float], int]:
 
 
 def _makeChart(kind: str) -> Any:
-    titles = {"loss": _("Loss"), "dice": _("Dice on the validation cases")}
+    titles = {"loss": _("Loss"), "dice": _("Dice on the validation cases (grey: mean)")}
     chart = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotChartNode", titles[kind])
     chart.SetTitle(titles[kind])
     chart.SetXAxisTitle(_("Step"))
     chart.SetYAxisTitle(_("Loss") if kind == "loss" else _("Dice"))
-    chart.SetLegendVisibility(False)  # until there are two lines
+    chart.SetLegendVisibility(False)
     if kind == "dice":
         chart.SetYAxisRangeAuto(False)
         chart.SetYAxisRange(0.0, 1.0)

@@ -16,9 +16,11 @@ def both(scene, dialogs, tmp_path, monkeypatch):
         open_module(ROOT / name / f"{name}.py").self()
         for name in ("MambaMIMTrainer", "MambaMIMSegmenter")
     ]
+    window = show_application("MambaMIMTrainer")
     yield opened[1], opened[0]
     for name in ("MambaMIMSegmenter", "MambaMIMTrainer"):
         close_module(name)
+    window.deleteLater()
     slicer.app.settings().remove("MambaMIM/TrainingProjects")
 
 
@@ -29,13 +31,9 @@ def test_use_for_training_selects_scan_and_segmentation_in_the_trainer(both, tmp
     volume, segmentation = add_open_case(seed=7)
     add_open_case(seed=8)
     segmenter.panel.result.showNode(segmentation, volume, False)
-    window = show_application("MambaMIMTrainer")
     slicer.util.selectModule("MambaMIMSegmenter")
     slicer.util.findChild(segmenter.panel.result.widget, "trainButton").click()
     assert slicer.util.selectedModule() == "MambaMIMTrainer"
-    for module in (slicer.modules.mambamimtrainer, slicer.modules.mambamimsegmenter):
-        module.widgetRepresentation().setParent(None)  # it is to outlive the window
-    window.deleteLater()
     assert trainer.ui.caseVolumeSelector.currentNodeID == volume.GetID()
     assert trainer.ui.caseSegmentationSelector.currentNodeID == segmentation.GetID()
     assert trainer.panel.trainingSet.form.classMap.mapping == {"liver": "liver", "spleen": "spleen"}

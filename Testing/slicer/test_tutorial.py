@@ -15,7 +15,8 @@ _SLICERS = {
     "Additional module paths", "Add DICOM Data", "Clear cache", "Data",
     "Edit > Application Settings > Cache", "Edit > Application Settings > Modules",
     "File > Save Data", "Install", "Islands", "Modules > Segmentation > MambaMIM Segmenter",
-    "Modules > Segmentation > MambaMIM Trainer", "OK", "PyTorch", "Sample Data", "Segment Statistics", "Segmentations", "View > Extensions Manager",
+    "Modules > Segmentation > MambaMIM Trainer", "OK", "PyTorch", "Sample Data",
+    "Segment Statistics", "Segmentations", "View > Extensions Manager",
 }  # fmt: skip
 _EMPHASIS = r".*[^.]\."  # a sentence
 

@@ -22,8 +22,9 @@ _BEHAVIOURS = (
     "application.application", "application.files", "application.main_window",
     "application.modules", "views.layout_manager",
     "widgets.buttons", "widgets.collapsible", "widgets.combo_boxes", "widgets.coordinates",
-    "widgets.node_combo_box", "widgets.numbers", "widgets.paths", "widgets.segment_editor",
-    "widgets.segments", "widgets.subject_hierarchy", "widgets.subject_hierarchy_models",
+    "widgets.markups", "widgets.node_combo_box", "widgets.numbers", "widgets.paths",
+    "widgets.segment_editor", "widgets.segments", "widgets.subject_hierarchy",
+    "widgets.subject_hierarchy_models",
 )  # fmt: skip
 _started: dict[str, Any] = {}
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import qt
 import slicer
+import vtk
 from slicer_stand_in import close_module, grab, open_module
 
 _MODULES = Path(__file__).parent / "modules"
@@ -68,6 +69,22 @@ def test_samples_are_registered_once(opened):
     opened("HandMade")
     samples = slicer.modules.sampleDataSources["TypedThreshold"]
     assert [s.sampleName for s in samples] == ["TypedThreshold1"]
+
+
+def test_older_idioms(opened, scene):
+    widget = opened("OlderIdioms")
+    assert (widget.applyButton.enabled, widget.merge.checked) == (False, True)
+    for selector in widget.selectors:
+        source = vtk.vtkCubeSource()
+        source.Update()
+        node = scene.AddNewNodeByClass("vtkMRMLModelNode")
+        node.SetAndObservePolyData(source.GetOutput())
+        selector.setCurrentNode(node)
+    assert widget.applyButton.enabled
+    widget.applyButton.click()
+    assert widget.result.GetNumberOfCells() == 12
+    widget.removeApply()
+    assert widget.applyButton.parent() is None
 
 
 def test_panel_made_by_hand(opened):

@@ -20,20 +20,61 @@ def test_properties_are_no_methods(app):
 @pytest.mark.parametrize(
     ("make", "name", "value"),
     [
-        (qt.QPushButton, "checkable", "yes"),
-        (qt.QPushButton, "checkable", None),
-        (qt.QLabel, "text", None),
-        (qt.QLabel, "text", ["a"]),
         (qt.QSpinBox, "value", "3"),
+        (qt.QSpinBox, "value", None),
+        (qt.QLabel, "pixmap", "a.png"),
         (ctk.ctkSliderWidget, "value", "3"),
-        (ctk.ctkCollapsibleButton, "collapsed", "true"),
-        (ctk.ctkPathLineEdit, "currentPath", None),
+        (ctk.ctkSliderWidget, "decimals", None),
+        (ctk.ctkRangeWidget, "minimumValue", [1]),
         (slicer.qMRMLNodeComboBox, "nodeTypes", "vtkMRMLModelNode"),
     ],
 )
 def test_properties_have_types(app, make, name, value):
     with pytest.raises(ValueError, match=f"Property '{name}' of type"):
         setattr(make(), name, value)
+
+
+def test_all_has_a_truth_value(app, scene):
+    """`enabled = selector.currentNode() and other.currentNode()` is in Slicer's own template."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLModelNode")
+    for button in (qt.QPushButton(), ctk.ctkCollapsibleButton()):
+        for value in (None, "", 0, []):
+            button.enabled = True
+            button.enabled = value
+            assert button.enabled is False
+            button.setEnabled(True)
+            button.setEnabled(value)
+            assert button.enabled is False
+        button.setEnabled(node)
+        button.checkable = node
+        assert (button.enabled, button.checkable) == (True, True)
+
+
+def test_all_becomes_text_in_a_property(app):
+    label, path = qt.QLabel(), ctk.ctkPathLineEdit()
+    for value in (None, ["a"], 5, ValueError("wrong")):
+        label.text = value
+        assert label.text == str(value)
+    path.currentPath = None
+    assert path.currentPath == "None"
+
+
+def test_nought_is_no_parent(app):
+    parent = qt.QWidget()
+    widget = qt.QLabel(parent)
+    widget.setParent(0)
+    assert widget.parent() is None
+    with pytest.raises(TypeError):
+        widget.setParent(1)
+
+
+def test_a_check_state_may_be_a_number(app):
+    box, item = qt.QCheckBox(), qt.QTreeWidgetItem()
+    box.setCheckState(2)
+    item.setCheckState(0, 2)
+    assert box.checkState() == item.checkState(0) == qt.Qt.Checked
+    with pytest.raises((TypeError, ValueError), match="Checked"):
+        box.setCheckState("Checked")
 
 
 def test_numbers_become_each_other_and_text(app):

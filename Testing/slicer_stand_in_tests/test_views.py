@@ -126,3 +126,12 @@ def test_command(segmented, tmp_path, monkeypatch, capsys):
     whole = _pixels(tmp_path / "all.png")
     assert whole.shape == (900, 1400, 3)
     assert whole[:, 500:].std() > 40
+
+
+def test_views_are_found_by_their_nodes(scene):
+    layouts = slicer.app.layoutManager()
+    red, three_d = layouts.sliceWidget("Red"), layouts.threeDWidget(0)
+    assert layouts.viewWidget(red.mrmlSliceNode()) is red
+    assert layouts.viewWidget(three_d.mrmlViewNode()) is three_d
+    assert layouts.viewWidget(None) is None
+    three_d.threeDView().resetCamera(True, False, True)

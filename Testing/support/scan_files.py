@@ -39,6 +39,7 @@ def write_dicom(folder: Path, ct: np.ndarray, mm: float) -> Path:
         image = sitk.GetImageFromArray(np.ascontiguousarray(plane.T))
         image.SetSpacing((mm, mm))
         tags = {"0008|0060": "CT", "0010|0010": "Doe^Jane", "0010|0020": "4711",
+                "0008|0020": "17760704", "0010|0030": "17430413",
                 "0020|000e": "1.2.3", "0008|0018": f"1.2.3.{number + 1}",
                 "0020|0013": str(number), "0020|0032": f"0\\0\\{mm * number}",
                 "0020|0037": "1\\0\\0\\0\\1\\0", "0018|0050": str(mm)}  # fmt: skip

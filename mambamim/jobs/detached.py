@@ -31,6 +31,9 @@ COMPLAINTS_FILE = "stderr.txt"
 # Parameters that may hold a patient's name or where the scans lie; the run gets them, its folder
 # does not.
 PRIVATE = ("data",)
+# Folders that hold the run: written down as seen from it, for they may be moved, and their names
+# may be telling.
+AROUND = ("project", "out")
 _BIRTH = 120.0  # seconds that a process may take until it holds its lock
 _children: dict[int, subprocess.Popen[bytes]] = {}  # of this program
 
@@ -98,10 +101,14 @@ class DetachedRun:
         """
         begun, earlier = int(self._facts["position"]), []
         if self._position < begun:
-            told, self._position = read_events(self.run, self._position, begun)
-            earlier = [event for event in told if event["event"] not in LAST]
+            past, self._position = read_events(self.run, self._position, begun)
+            earlier = [event for event in past if event["event"] not in LAST]
         events, self._position = read_events(self.run, self._position)
-        return [*earlier, *events]
+        told = [*earlier, *events]
+        for event in told:
+            if event["event"] == "preview":  # which is in the run, wherever that is now
+                event["path"] = str(self.run / str(event.get("path") or ""))
+        return told
 
     def stop(self) -> None:
         """Ask it to end at its next step and to keep its best; its last event is a result."""
@@ -195,7 +202,7 @@ def start_detached(
     _end_line(run)
     facts: dict[str, Any] = {
         "job": job,
-        "parameters": {k: v for k, v in parameters.items() if k not in PRIVATE},
+        "parameters": _written(parameters, run),
         "pid": 0,
         "started": time.time(),
         "token": token,
@@ -288,6 +295,26 @@ def _end_line(run: Path) -> None:
             stream.write(b"\n")
 
 
+def _written(parameters: Mapping[str, Any], run: Path) -> dict[str, Any]:
+    """Parameters as the run's folder keeps them."""
+    kept = {name: value for name, value in parameters.items() if name not in PRIVATE}
+    for name in AROUND:
+        place, whole = Path(str(kept.get(name))).absolute(), run.absolute()
+        if kept.get(name) and whole.is_relative_to(place):
+            kept[name] = "/".join([".."] * len(whole.relative_to(place).parts)) or "."
+    return kept
+
+
+def _read_parameters(kept: Mapping[str, Any], run: Path) -> dict[str, Any]:
+    """What `_written` was given, where the run is now."""
+    parameters = dict(kept)
+    for name in AROUND:
+        value = str(parameters.get(name, ""))
+        if value and not value.strip("./"):
+            parameters[name] = os.path.normpath(run.absolute() / value)
+    return parameters
+
+
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
@@ -297,7 +324,7 @@ def _read(run: Path) -> dict[str, Any]:
         facts = json.loads((run / RUN_FILE).read_text(encoding="utf-8"))
         whole = {
             "job": str(facts["job"]),
-            "parameters": dict(facts["parameters"]),
+            "parameters": _read_parameters(facts["parameters"], run),
             "pid": int(facts["pid"]),
             "started": float(facts["started"]),
             "token": str(facts["token"]),

@@ -29,7 +29,12 @@ class RunContext(JobContext):
 
     def __init__(self, request: JobRequest, run: Path, channel: Channel) -> None:
         super().__init__(request, channel, {})
-        self._pause = run / PAUSE_FILE
+        self._run, self._pause = run.resolve(), run / PAUSE_FILE
+
+    def preview(self, path: Path) -> None:
+        """Tell that a first result can be read; one in the run folder is told as seen from it."""
+        whole = path.resolve()
+        super().preview(whole.relative_to(self._run) if whole.is_relative_to(self._run) else path)
 
     def cancelled(self) -> bool:
         """Whether to stop: a signal or the file said so."""

@@ -15,6 +15,11 @@ def test_events_are_read_on_from_where_one_was(tmp_path):
     events, position = read_events(run, position)
     assert [event["event"] for event in events] == ["result"]
     assert read_events(run, position) == ([], position)
+    events, first = read_events(run)
+    assert read_events(run, 0, first)[0] == events
+    (event,), middle = read_events(run, 0, first - 1)  # the last line is not whole then
+    assert event["event"] == "started"
+    assert read_events(run, middle, middle) == ([], middle)
 
 
 def test_a_line_that_is_still_being_written_waits(tmp_path):

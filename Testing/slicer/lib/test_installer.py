@@ -64,6 +64,16 @@ def test_where_slicer_waits_for_pip_the_end_is_told_once(app, constraints, monke
     assert codes == [0, 3]
 
 
+def test_where_slicer_refuses_to_begin_the_reason_is_told(app, constraints, monkeypatch):
+    def refuse(arguments, **options):
+        raise RuntimeError("PythonSlicer was not found")
+
+    lines, codes = [], []
+    monkeypatch.setattr(slicer.packaging, "pip_install", refuse)
+    SlicerInstaller().pip(["monai"], constraints, lines.append, codes.append)
+    assert (lines, codes) == (["PythonSlicer was not found"], [1])
+
+
 def test_an_older_slicer_installs_by_its_util(app, constraints, monkeypatch):
     monkeypatch.setitem(sys.modules, "slicer.packaging", None)
     monkeypatch.delattr(slicer, "packaging")

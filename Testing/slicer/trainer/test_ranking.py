@@ -53,6 +53,6 @@ def test_the_least_certain_scan_comes_first_and_is_loaded(ready, tmp_path):
 
 def test_a_scan_that_is_gone_is_said(ready, tmp_path):
     answer(ready, rows=[{"file": str(tmp_path / "gone.nii.gz"), "entropy": 1}], skipped=["x: y"])
-    assert "1 files could not be read" in part(ready, "message").text
+    assert "could not be read: 1" in part(ready, "message").text
     part(ready, "loadRankedButton").click()
     assert "gone.nii.gz could not be loaded" in part(ready, "message").text

@@ -47,6 +47,9 @@ def put_on() -> None:
     for cls in (QtCore.QObject, QtWidgets.QWidget):
         _let_set_parent_take_zero(cls)
     for cls in wrapped:
+        if "setCheckState" in cls.__dict__:
+            _let_check_state_be_a_number(cls)
+    for cls in wrapped:
         flatten_enumerations(cls)
         wrap_class(cls)
     flatten_enumerations(QtCore.Qt)
@@ -102,3 +105,14 @@ def _let_set_parent_take_zero(cls: type) -> None:
         original(self, None if isinstance(parent, int) and parent == 0 else parent, *rest)
 
     cls.setParent = set_parent
+
+
+def _let_check_state_be_a_number(cls: type) -> None:
+    """PythonQt takes any number for an enumeration; modules use that for this one."""
+    original = cls.setCheckState
+
+    def set_check_state(self: Any, *arguments: Any) -> None:
+        *before, state = arguments
+        original(self, *before, QtCore.Qt.CheckState(state))
+
+    cls.setCheckState = set_check_state

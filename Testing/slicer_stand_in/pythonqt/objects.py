@@ -69,8 +69,8 @@ def _constructor(name: str, original: Callable) -> Callable:
         try:
             original(self, *arguments)
         except TypeError:
-            # Where no constructor fits, PythonQt takes what Python objects are as text.
-            texts = [str(a) if _is_from_python(a) else a for a in arguments]
+            # Where no constructor fits, PythonQt takes what objects are as text, numbers too.
+            texts = [str(a) if _can_be_text(a) else a for a in arguments]
             if all(text is argument for text, argument in zip(texts, arguments, strict=True)):
                 raise
             original(self, *texts)
@@ -78,9 +78,11 @@ def _constructor(name: str, original: Callable) -> Callable:
     return construct
 
 
-def _is_from_python(value: Any) -> bool:
-    """True for an object of a class that is neither Python's nor Qt's own."""
-    plain = (str, bytes, int, float, type(None), list, tuple, dict, set, enum.Enum)
+def _can_be_text(value: Any) -> bool:
+    """True for a number and for an object of a class that is neither Python's nor Qt's own."""
+    if isinstance(value, enum.Enum):
+        return True
+    plain = (str, bytes, type(None), list, tuple, dict, set)
     return not isinstance(value, plain) and not any(
         is_wrapped_class(c) for c in type(value).__mro__
     )

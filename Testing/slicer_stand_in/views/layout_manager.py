@@ -61,6 +61,11 @@ class LayoutManager(Behaviour):
     def sliceViewNames(self) -> list[str]:
         return list(_SLICES)
 
+    def viewWidget(self, node: Any) -> Any:
+        if node is not None and node.IsA("vtkMRMLSliceNode"):
+            return self.sliceWidget(node.GetLayoutName())
+        return self.threeDWidget(0) if node is self.activeMRMLThreeDViewNode() else None
+
     def sliceWidget(self, name: str) -> Any:
         if name not in _SLICES:
             return None

@@ -3,6 +3,7 @@ views."""
 
 from typing import Any
 
+import slicer
 from PySide6 import QtGui, QtWidgets
 
 from .. import environment
@@ -153,8 +154,11 @@ class ThreeDViewWidget(_OfThreeD, RenderedView):
         reset, self.reset = self.reset, False
         return three_d_view().picture(size, reset)
 
-    def resetCamera(self) -> None:
+    def resetCamera(self, *_what: bool) -> None:
         self.reset = True
+
+    def cameraNode(self) -> Any:
+        return slicer.modules.cameras.logic().GetViewActiveCameraNode(self.mrmlViewNode())
 
     def renderWindow(self) -> Any:
         return three_d_view().target.window

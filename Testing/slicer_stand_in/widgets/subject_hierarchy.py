@@ -106,8 +106,13 @@ class SubjectHierarchyTreeView(Items):
         self.setAttributeFilter("")
 
     def deleteSelectedItems(self) -> None:
+        hierarchy = self.subjectHierarchyNode()
         for item in self._chosen():
-            self.subjectHierarchyNode().RemoveItem(item)
+            node = hierarchy.GetItemDataNode(item)
+            if node is not None:
+                self.scene.RemoveNode(node)  # its item goes with it
+            else:
+                hierarchy.RemoveItem(item)
 
     def set_multiSelection(self, multi: bool) -> None:
         self.values["multiSelection"] = multi

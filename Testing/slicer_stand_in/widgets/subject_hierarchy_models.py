@@ -24,15 +24,19 @@ class SubjectHierarchyModel(Behaviour):
 class SortFilterModel(Behaviour):
     """The filters of the view, which filters by itself; `view` stands behind the view."""
 
-    view: Any = None
+    view: Any = None  # one that a module makes itself has none, and keeps its values
 
     def read(self, name: str) -> Any:
-        return self.view.values.get(name, self.values[name])
+        values = self.values if self.view is None else self.view.values
+        return values.get(name, self.values[name])
 
     def write(self, name: str, value: Any) -> None:
-        if name not in self.view.values:
+        if self.view is None:
+            self.values[name] = value
+        elif name in self.view.values:
+            self.view.write(name, value)
+        else:
             raise NotImplementedError(f"the stand-in's view does not filter by {name}")
-        self.view.write(name, value)
 
     def setNameFilter(self, text: str) -> None:
         self.write("nameFilter", text)
@@ -53,10 +57,10 @@ class SortFilterModel(Behaviour):
         self.write("hideChildNodeTypes", types)
 
     def mrmlScene(self) -> Any:
-        return self.view.mrmlScene()
+        return None if self.view is None else self.view.mrmlScene()
 
     def subjectHierarchyNode(self) -> Any:
-        return self.view.subjectHierarchyNode()
+        return None if self.view is None else self.view.subjectHierarchyNode()
 
     def acceptedItemCount(self, root: int) -> int:
         hierarchy = self.subjectHierarchyNode()
