@@ -7,11 +7,17 @@ import pytest
 from mambamim.jobs import JobError
 
 
-def cancel_when(job, message: str) -> None:
-    """Cancel `job` when it tells `message`; its last event must come within a second."""
+def cancel_when(job, *messages: str) -> None:
+    """Cancel `job` when it tells one of `messages`; its last event must come within a second.
+
+    Progress in quick succession is thinned out, so one message may go untold by chance: name all
+    that this moment can have.
+    """
     for event in job.events(120):
-        if event.get("message") == message:
+        if event.get("message") in messages:
             break
+    else:
+        pytest.fail(f"The job ended without a word of {' or '.join(messages)}.")
     started = time.monotonic()
     job.cancel()
     with pytest.raises(JobError) as stopped:

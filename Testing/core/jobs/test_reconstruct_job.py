@@ -58,6 +58,6 @@ def test_a_cancelled_reconstruction_leaves_nothing(real, work, tmp_path):
     job = real.submit(
         "reconstruct", reconstruct(work, tmp_path, ratios=[n / 100 for n in range(5, 95)])
     )
-    cancel_when(job, "reconstructing")
+    cancel_when(job, "reconstructing", "writing")
     real.submit("reconstruct", reconstruct(work, tmp_path / "next")).result(120)
     assert not (tmp_path / "out").exists()
