@@ -12,15 +12,13 @@ turns, so that a machine whose speed drifts does not favour one.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import statistics
 import tempfile
 import time
-from importlib import metadata
 from pathlib import Path
 
 import torch
+from machine import finish
 
 import mambamim
 from mambamim.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
@@ -118,24 +116,6 @@ def time_volume() -> list[dict]:
     return rows
 
 
-def machine() -> dict[str, str]:
-    """What the numbers were taken on."""
-    packages = ("torch", "openvino", "monai", "numpy")
-    versions = {}
-    for package in packages:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "threads": str(torch.get_num_threads()),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        **versions,
-    }
-
-
 def main() -> None:
     """Runs and prints all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -165,10 +145,7 @@ def main() -> None:
     print("\n240x240x200 at 1.5 mm, abdomen-small, array to labels:")
     for row in volumes:
         print(f"{row['runtime']:14} {row['quality']:7} {row['seconds']:7.1f} s")
-    print("\n" + ", ".join(f"{key} {value}" for key, value in machine().items()))
-    if options.json:
-        content = {"machine": machine(), "windows": windows, "volumes": volumes}
-        options.json.write_text(json.dumps(content, indent=1))
+    finish({"windows": windows, "volumes": volumes}, options.json)
 
 
 if __name__ == "__main__":

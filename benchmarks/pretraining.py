@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
-import platform
 import statistics
 import time
 from pathlib import Path
 
 import torch
+from machine import finish, wait_for
 
 from mambamim.memory import keep_large_buffers
 from mambamim.models.hymamba import STRIDE
@@ -34,7 +33,14 @@ FILLS = ("toki", "learnable")
 class Stepper:
     """A network as the training loop has it, and a batch."""
 
-    def __init__(self, backbone: str, fill: str, batch: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        backbone: str,
+        fill: str,
+        batch: int,
+        device: torch.device,
+        team: Team | None = None,
+    ) -> None:
         torch.manual_seed(0)
         mim = MambaMIM(backbone, SIZE, fill=fill)
         visible = draw_visible(batch, [SIZE // STRIDE] * 3, mim.mask_ratio, None)
@@ -43,22 +49,19 @@ class Stepper:
             {"image": volume.to(device), "visible": visible.to(device)}
         )
         settings = LoopSettings(batch=batch)
-        team = Team(0, 1, device)
-        self._learner = Learner(ReconstructionLoss(mim), ("image", "visible"), settings, team)
+        self._learner = Learner(
+            ReconstructionLoss(mim), ("image", "visible"), settings, team or Team(0, 1, device)
+        )
         self._learner.module.train()
         self._device = device
 
     def step(self) -> float:
         """Seconds of one step."""
-        self._wait()
+        wait_for(self._device)
         start = time.perf_counter()
         self._learner.learn(self._batches, 0)
-        self._wait()
+        wait_for(self._device)
         return time.perf_counter() - start
-
-    def _wait(self) -> None:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
 
 
 def measure(backbone: str, batch: int, steps: int, device: torch.device) -> list[dict]:
@@ -112,10 +115,7 @@ def main() -> None:
             )
         if device.type == "cuda":
             torch.cuda.empty_cache()
-    name = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
-    print(f"{name}, torch {torch.__version__}")
-    if options.json:
-        options.json.write_text(json.dumps({"device": name, "rows": rows}, indent=1))
+    finish({"rows": rows}, options.json)
 
 
 if __name__ == "__main__":
