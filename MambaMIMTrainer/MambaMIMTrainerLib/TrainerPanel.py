@@ -176,7 +176,12 @@ class TrainerPanel:
     def _onClicked(self) -> None:
         if self.desk.resumable is not None:
             self.desk.resume()
-            return
+        else:
+            self._start()
+        if self.desk.busy:  # a full set would push what it tells off the screen
+            self.ui.trainingSetSection.collapsed = True
+
+    def _start(self) -> None:
         project = self.trainingSet.project
         folder = newFolder(project.runs, "train")
         asked = {"project": str(project.folder), "out": str(folder), **self.form.parameters()}

@@ -8,10 +8,7 @@ it ends: so whether it runs is never guessed from a process number, which may be
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import signal
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,23 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from mambamim.errors import BadInputError
-from mambamim.files import atomic_path
 from mambamim.jobs.event_log import FILE_NAME as EVENTS_FILE
 from mambamim.jobs.event_log import read_events
 from mambamim.jobs.life_lock import is_held
+from mambamim.jobs.own_process import end_tree, exists, start_apart
 from mambamim.jobs.protocol import LAST, job_line
+from mambamim.jobs.run_file import RUN_FILE, read_run, write_run, written_parameters
 
 MODULE = "mambamim.jobs.detached_run"
-RUN_FILE, LIFE_FILE, STOP_FILE, PAUSE_FILE = "run.json", ".alive", "STOP", "PAUSE"
+LIFE_FILE, STOP_FILE, PAUSE_FILE = ".alive", "STOP", "PAUSE"
 COMPLAINTS_FILE = "stderr.txt"
-# Parameters that may hold a patient's name or where the scans lie; the run gets them, its folder
-# does not.
-PRIVATE = ("data",)
-# Folders that hold the run: written down as seen from it, for they may be moved, and their names
-# may be telling.
-AROUND = ("project", "out")
 _BIRTH = 120.0  # seconds that a process may take until it holds its lock
-_children: dict[int, subprocess.Popen[bytes]] = {}  # of this program
 
 
 @dataclass(frozen=True)
@@ -76,7 +67,7 @@ class DetachedRun:
 
     def __init__(self, run: str | Path) -> None:
         self.run = Path(run)
-        self._facts = _read(self.run)
+        self._facts = read_run(self.run)
         self._position = 0
 
     @property
@@ -87,11 +78,11 @@ class DetachedRun:
     @property
     def alive(self) -> bool:
         """Whether its process is there; one that is just being started is."""
-        self._facts = _read(self.run)
+        self._facts = read_run(self.run)
         if is_held(self.run / LIFE_FILE):
             return True
         age = time.time() - self._facts["started"]
-        return 0 <= age < _BIRTH and not self._was_born() and _exists(self.pid)
+        return 0 <= age < _BIRTH and not self._was_born() and exists(self.pid)
 
     def poll(self) -> list[dict[str, Any]]:
         """The events since the last call; the first call gives all that the run ever told.
@@ -122,16 +113,7 @@ class DetachedRun:
         """End its process, and those it has started, at once."""
         if not self.alive:
             return
-        if os.name == "nt":
-            subprocess.run(
-                ["taskkill", "/F", "/T", "/PID", str(self.pid)],
-                capture_output=True,
-                check=False,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
-            return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)  # it leads a group of its own
+        end_tree(self.pid)
 
     def state(self) -> RunState:
         """How it stands now."""
@@ -202,19 +184,18 @@ def start_detached(
     _end_line(run)
     facts: dict[str, Any] = {
         "job": job,
-        "parameters": _written(parameters, run),
+        "parameters": written_parameters(parameters, run),
         "pid": 0,
         "started": time.time(),
         "token": token,
         "position": _size(run / EVENTS_FILE),
     }
-    _write(run, facts)
+    write_run(run, facts)
     for name in (STOP_FILE, PAUSE_FILE):
         (run / name).unlink(missing_ok=True)
     command = [program, *options, "-m", MODULE, str(run), token]
-    process = _spawn(command, environment, run)
-    _children[process.pid] = process
-    _write(run, {**facts, "pid": process.pid})
+    process = start_apart(command, environment, run / COMPLAINTS_FILE)
+    write_run(run, {**facts, "pid": process.pid})
     assert process.stdin is not None
     with contextlib.suppress(OSError), process.stdin:  # it has ended already: its state tells
         process.stdin.write(request.encode())
@@ -236,32 +217,6 @@ def find_runs(folder: str | Path) -> list[RunState]:
         with contextlib.suppress(BadInputError):
             found.append(DetachedRun(path.parent).state())
     return sorted(found, key=lambda state: -state.started)
-
-
-def _spawn(
-    command: list[str], environment: Mapping[str, str], run: Path
-) -> subprocess.Popen[bytes]:
-    whole = dict(environment) if "PATH" in environment else {**os.environ, **environment}
-    apart: dict[str, Any] = {"start_new_session": True}
-    if os.name == "nt":
-        names = ("CREATE_NEW_PROCESS_GROUP", "CREATE_NO_WINDOW", "CREATE_BREAKAWAY_FROM_JOB")
-        apart = {"creationflags": sum(getattr(subprocess, name, 0) for name in names)}
-    try:
-        with (run / COMPLAINTS_FILE).open("wb") as complaints:
-            return subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=complaints,
-                env=whole,
-                close_fds=True,
-                **apart,
-            )
-    except OSError as error:
-        raise BadInputError(
-            f"{Path(command[0]).name} cannot be started: {error.strerror}.",
-            "Choose another Python.",
-        ) from error
 
 
 def _judged(alive: bool, last: dict[str, Any]) -> tuple[str, bool]:
@@ -295,68 +250,5 @@ def _end_line(run: Path) -> None:
             stream.write(b"\n")
 
 
-def _written(parameters: Mapping[str, Any], run: Path) -> dict[str, Any]:
-    """Parameters as the run's folder keeps them."""
-    kept = {name: value for name, value in parameters.items() if name not in PRIVATE}
-    for name in AROUND:
-        place, whole = Path(str(kept.get(name))).absolute(), run.absolute()
-        if kept.get(name) and whole.is_relative_to(place):
-            kept[name] = "/".join([".."] * len(whole.relative_to(place).parts)) or "."
-    return kept
-
-
-def _read_parameters(kept: Mapping[str, Any], run: Path) -> dict[str, Any]:
-    """What `_written` was given, where the run is now."""
-    parameters = dict(kept)
-    for name in AROUND:
-        value = str(parameters.get(name, ""))
-        if value and not value.strip("./"):
-            parameters[name] = os.path.normpath(run.absolute() / value)
-    return parameters
-
-
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
-
-
-def _read(run: Path) -> dict[str, Any]:
-    try:
-        facts = json.loads((run / RUN_FILE).read_text(encoding="utf-8"))
-        whole = {
-            "job": str(facts["job"]),
-            "parameters": _read_parameters(facts["parameters"], run),
-            "pid": int(facts["pid"]),
-            "started": float(facts["started"]),
-            "token": str(facts["token"]),
-            "position": int(facts.get("position", 0)),  # of the log's end when it was started
-        }
-    except OSError as error:
-        raise BadInputError(
-            f"No run has begun in {run.name} ({RUN_FILE}: {error.strerror})."
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadInputError(
-            f"{RUN_FILE} of the run {run.name} is damaged.", "Begin another run."
-        ) from error
-    return whole
-
-
-def _write(run: Path, facts: dict[str, Any]) -> None:
-    with atomic_path(run / RUN_FILE) as temporary:
-        temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")
-
-
-def _exists(pid: int) -> bool:
-    """Whether there is a process of this number; where that cannot be told, there is."""
-    child = _children.get(pid)
-    if child is not None:
-        return child.poll() is None  # which also takes it off the system's list when it has ended
-    if pid == 0 or os.name == "nt":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -87,6 +87,12 @@ def test_what_is_asked_for_reaches_the_run(opened):
     json.dumps(run.parameters)
 
 
+def test_the_set_makes_room_for_what_a_run_tells(opened):
+    assert not opened.ui.trainingSetSection.collapsed
+    start(opened)
+    assert opened.ui.trainingSetSection.collapsed
+
+
 def test_from_scratch_begins_with_no_model(opened):
     opened.ui.scratchBox.checked = True
     assert not opened.form.models.widget.isVisibleTo(opened.ui.MambaMIMTrainer)
