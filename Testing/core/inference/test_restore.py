@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from mambamim.data.regions import Region, Regions
 from mambamim.inference.network_grid import NetworkGrid
-from mambamim.inference.restore import restore_labels
+from mambamim.inference.restore import best_class, restore_labels
 
 
 def smooth_scores(classes, shape, seed=0):
@@ -58,3 +58,11 @@ def test_outside_of_the_box_is_background_and_inside_does_not_move():
     assert np.array_equal(part[inside], everything[inside])
     assert not part[:5].any()
     assert not part[24:].any()
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 3, 3), (300, 40, 2, 2), (5, 12)])
+def test_the_best_class_is_argmax_and_the_first_of_equals(shape):
+    scores = torch.randint(0, 4, shape, generator=torch.Generator().manual_seed(0)).float()
+    assert torch.equal(best_class(scores).long(), scores.argmax(0))
+    assert torch.equal(best_class(scores.transpose(0, 1).contiguous().transpose(0, 1)).long(),
+                       scores.argmax(0))  # fmt: skip
