@@ -61,16 +61,7 @@ def predict(
     """
 
     def run(windows: Tensor) -> Tensor:
-        if cancel():
-            raise Cancelled()
-        scores = windows.new_zeros(len(windows), num_classes, *patch)
-        tissue = (windows > 0).flatten(1).any(1)
-        if exclusive:
-            scores[:, 0] = (~tissue).float()[:, None, None, None]
-        else:
-            scores[~tissue] = -1.0
-        if tissue.any():
-            scores[tissue] = runtime(windows[tissue], cancel).to(windows.device)
+        scores = _window_scores(windows, runtime, num_classes, exclusive, cancel)
         on_windows(len(windows))
         return scores
 
@@ -83,11 +74,33 @@ def predict(
                 device=image.device, sw_device=image.device, progress=False,
             )[0]  # fmt: skip
         except torch.cuda.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
-            if batch == 1:
-                raise OutOfMemoryError(
-                    "The graphics card has too little free memory for one window of the network.",
-                    "Close other programs that use it, or use device cpu.",
-                ) from error
-            batch = max(1, batch // 2)
-            logger.warning("graphics memory is short: %d windows at once from here", batch)
+            batch = _smaller(batch, error)
+
+
+def _window_scores(
+    windows: Tensor, runtime: Runtime, num_classes: int, exclusive: bool, cancel: Cancel
+) -> Tensor:
+    """Scores (B, num_classes, ...) of windows; a tensor of its own, for it is weighted in place."""
+    if cancel():
+        raise Cancelled()
+    scores = windows.new_zeros(len(windows), num_classes, *windows.shape[2:])
+    tissue = (windows > 0).flatten(1).any(1)
+    if exclusive:
+        scores[:, 0] = (~tissue).float()[:, None, None, None]
+    else:
+        scores[~tissue] = -1.0
+    if tissue.any():
+        scores[tissue] = runtime(windows[tissue], cancel).to(windows.device)
+    return scores
+
+
+def _smaller(batch: int, error: torch.cuda.OutOfMemoryError) -> int:
+    """Half as many windows at once; raises OutOfMemoryError where one was too many."""
+    torch.cuda.empty_cache()
+    if batch == 1:
+        raise OutOfMemoryError(
+            "The graphics card has too little free memory for one window of the network.",
+            "Close other programs that use it, or use device cpu.",
+        ) from error
+    logger.warning("graphics memory is short: %d windows at once from here", batch // 2)
+    return batch // 2
