@@ -27,3 +27,21 @@ def write_model(path: Path, **fields) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(struct.pack("<Q", len(text)) + text + _WEIGHTS)
     return path
+
+
+def write_abdomen(folder):
+    """A model "abdomen-test" of three organs."""
+    return write_model(
+        folder / "abdomen-test.safetensors",
+        title="Abdomen",
+        labels={"1": "liver", "2": "spleen", "3": "pancreas"},
+        modality="CT",
+        architecture={"name": "hymamba_small", "num_classes": 4, "in_channels": 1},
+    )
+
+
+def hide_shipped_models(monkeypatch):
+    """None of the models that come with the extension is found."""
+    monkeypatch.setattr("mambamim.catalogue.catalogue.shipped_model_folders", list)
+    monkeypatch.setattr("mambamim.catalogue.folders.shipped_model_folders", list)
+    monkeypatch.setattr("mambamim.catalogue.catalogue._built_in_entries", list)

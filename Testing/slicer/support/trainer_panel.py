@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-import qt
 import slicer
+from fake_dependencies import FakeDependencies
 from fake_runs import FakeRuns
 from fake_worker import FakeWorker
 from scene_volumes import add_volume
@@ -12,31 +12,10 @@ from scene_volumes import add_volume
 from mambamim.catalogue.terminology import term
 from mambamim.project import Project
 from MambaMIMLib import Terminology
-from MambaMIMLib.Signal import Signal
 
 MODULE = Path(__file__).parents[3] / "MambaMIMTrainer"
 AFFINE = np.diag([4.0, 4.0, 5.0, 1.0])
 SHAPE = (24, 20, 16)
-
-
-class Worker(FakeWorker):
-    """Counts how often it is to begin anew."""
-
-    restarted = 0
-
-    def restart(self):
-        self.restarted += 1
-
-
-class Dependencies:
-    """Says what a test wants it to say of what is installed."""
-
-    def __init__(self, ready=True):
-        self.widget, self.pythonWidget = qt.QWidget(), qt.QLabel("Slicer's Python")
-        self.ready, self.changed = ready, Signal()
-
-    def cleanup(self):
-        pass
 
 
 def body(seed=0):
@@ -100,7 +79,7 @@ def make_panel(runs=None, ready=True):
     widget = slicer.util.loadUI(str(MODULE / "Resources/UI/MambaMIMTrainer.ui"))
     widget.setMRMLScene(slicer.mrmlScene)
     ui = slicer.util.childWidgetVariables(widget)
-    panel = TrainerPanel(ui, Worker(), Dependencies(ready), runs or FakeRuns())
+    panel = TrainerPanel(ui, FakeWorker(), FakeDependencies(ready), runs or FakeRuns())
     panel.runs = runs
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")
     parameters = MambaMIMTrainerParameterNode(node)

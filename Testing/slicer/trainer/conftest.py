@@ -12,21 +12,13 @@ if str(_MODULE) not in sys.path:
 @pytest.fixture
 def models(tmp_path, monkeypatch):
     """One model, and none of those that come with the extension."""
-    from model_files import write_model
+    from model_files import hide_shipped_models, write_abdomen
 
     folder = tmp_path / "home" / "models"
-    write_model(
-        folder / "abdomen-test.safetensors",
-        title="Abdomen",
-        labels={"1": "liver", "2": "spleen", "3": "pancreas"},
-        modality="CT",
-        architecture={"name": "hymamba_small", "num_classes": 4, "in_channels": 1},
-    )
+    write_abdomen(folder)
     monkeypatch.setenv("MAMBAMIM_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("MAMBAMIM_MODELS", raising=False)
-    monkeypatch.setattr("mambamim.catalogue.catalogue.shipped_model_folders", list)
-    monkeypatch.setattr("mambamim.catalogue.folders.shipped_model_folders", list)
-    monkeypatch.setattr("mambamim.catalogue.catalogue._built_in_entries", list)
+    hide_shipped_models(monkeypatch)
     return folder
 
 
