@@ -22,6 +22,7 @@ import mambamim
 from mambamim.data.volume import Volume, read_volume
 from mambamim.inference.runtimes import choose_device
 from mambamim.memory import keep_large_buffers
+from mambamim.metrics import dice_per_label
 
 SMALLEST_ML = 1.0  # of an organ that is scored: a handful of voxels says nothing
 
@@ -34,19 +35,15 @@ def labels_of(segmenter: mambamim.Segmenter, scan: Volume) -> tuple[np.ndarray, 
 
 
 def compare(want: np.ndarray, got: np.ndarray, affine: np.ndarray) -> dict[str, float]:
-    """Dice of two label maps: of all organs together, and over the organs."""
+    """Dice of two label maps: of all organs together, and over the organs that are large enough."""
     ml = abs(float(np.linalg.det(affine[:3, :3]))) / 1000
-    by_organ, same, voxels = [], 0, 0
-    for value in np.union1d(np.unique(want), np.unique(got)):
-        if value == 0:
-            continue
-        a, b = want == value, got == value
-        both, total = int((a & b).sum()), int(a.sum() + b.sum())
-        same, voxels = same + 2 * both, voxels + total
-        if total * ml / 2 >= SMALLEST_ML:
-            by_organ.append(2 * both / total)
+    values, counts = np.unique(want, return_counts=True)
+    large = values[counts * ml >= SMALLEST_ML]
+    by_organ = [dice for value, dice in dice_per_label(got, want).items() if value in large]
+    found = int((want > 0).sum() + (got > 0).sum())
+    same = int(((want == got) & (want > 0)).sum())
     return {
-        "dice": same / voxels if voxels else 1.0,
+        "dice": 2 * same / found if found else 1.0,
         "mean": float(np.mean(by_organ)) if by_organ else 1.0,
         "lowest": min(by_organ, default=1.0),
     }

@@ -33,27 +33,18 @@ FILLS = ("toki", "learnable")
 class Stepper:
     """A network as the training loop has it, and a batch."""
 
-    def __init__(
-        self,
-        backbone: str,
-        fill: str,
-        batch: int,
-        device: torch.device,
-        team: Team | None = None,
-    ) -> None:
+    def __init__(self, backbone: str, fill: str, batch: int, team: Team) -> None:
         torch.manual_seed(0)
         mim = MambaMIM(backbone, SIZE, fill=fill)
         visible = draw_visible(batch, [SIZE // STRIDE] * 3, mim.mask_ratio, None)
         volume = torch.rand(batch, 1, SIZE, SIZE, SIZE)
         self._batches = itertools.repeat(
-            {"image": volume.to(device), "visible": visible.to(device)}
+            {"image": volume.to(team.device), "visible": visible.to(team.device)}
         )
         settings = LoopSettings(batch=batch)
-        self._learner = Learner(
-            ReconstructionLoss(mim), ("image", "visible"), settings, team or Team(0, 1, device)
-        )
+        self._learner = Learner(ReconstructionLoss(mim), ("image", "visible"), settings, team)
         self._learner.module.train()
-        self._device = device
+        self._device = team.device
 
     def step(self) -> float:
         """Seconds of one step."""
@@ -66,7 +57,7 @@ class Stepper:
 
 def measure(backbone: str, batch: int, steps: int, device: torch.device) -> list[dict]:
     """A row per fill."""
-    steppers = {fill: Stepper(backbone, fill, batch, device) for fill in FILLS}
+    steppers = {fill: Stepper(backbone, fill, batch, Team(0, 1, device)) for fill in FILLS}
     memory = {}
     for fill, stepper in steppers.items():
         if device.type == "cuda":

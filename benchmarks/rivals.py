@@ -19,41 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from fresh_checkpoint import SIDE, make_checkpoint, never, runtimes
 from machine import finish, take_turns
 
 import mambamim
-from mambamim.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from mambamim.data.phantom import make_phantom
-from mambamim.inference.openvino_runtime import OpenVINORuntime, is_installed
-from mambamim.inference.runtimes import Runtime, TorchRuntime, choose_device
+from mambamim.inference.openvino_runtime import is_installed
+from mambamim.inference.runtimes import choose_device
 from mambamim.memory import keep_large_buffers
 
 NETWORKS = ("hymamba_small", "hymamba", "segresnet", "unet", "unetr", "swin_unetr")
-ORGANS, SIDE = 20, 96
 RIVAL = "segresnet"
-
-
-def make_checkpoint(name: str, folder: Path) -> Checkpoint:
-    """A network with fresh weights, as a file that `Segmenter` takes."""
-    torch.manual_seed(0)
-    path = folder / f"{name}.safetensors"
-    model = mambamim.build_model(name, num_classes=ORGANS + 1).eval()
-    save_checkpoint(path, model, labels={v: f"class_{v}" for v in range(1, ORGANS + 1)})
-    return load_checkpoint(path)
-
-
-def runtimes(checkpoint: Checkpoint, device: torch.device, folder: Path) -> dict[str, Runtime]:
-    """The ways to run a network here."""
-    found: dict[str, Runtime] = {"torch": TorchRuntime(checkpoint.model, device)}
-    if device.type == "cpu" and is_installed():
-        try:
-            for precision in ("f32", "bf16"):
-                made = OpenVINORuntime(checkpoint, folder / "compiled", precision)
-                found[made.name] = made
-        except RuntimeError as error:  # swin_unetr's padding at 96^3
-            reason = str(error).splitlines()[0]
-            print(f"OpenVINO cannot run {checkpoint.header.name} at {SIDE}^3: {reason}")
-    return found
 
 
 def time_windows(
@@ -64,7 +40,7 @@ def time_windows(
     works: dict[str, Callable[[], Any]] = {}
     for name in NETWORKS:
         for way, runtime in runtimes(make_checkpoint(name, folder), device, folder).items():
-            works[f"{name} {way}"] = lambda runtime=runtime: runtime(windows, lambda: False)
+            works[f"{name} {way}"] = lambda runtime=runtime: runtime(windows, never)
     seconds = take_turns(works, repeats, device)
     ours = min(value for key, value in seconds.items() if key.startswith("hymamba_small "))
     return [

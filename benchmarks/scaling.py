@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import socket
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,6 @@ SIDES = (96, 144, 192, 240, 288)
 BATCHES = (1, 2, 4, 8)
 GRIDS = ((3, 3, 3), (6, 6, 6), (6, 12, 12), (12, 12, 12), (12, 24, 24), (24, 24, 24))
 WIDTH, LAYERS = 240, 3
-PORT = "29613"
 Works = dict[float, Callable[[], Any]]
 
 
@@ -81,7 +81,7 @@ def sequence_works(device: torch.device) -> Works:
     return works
 
 
-def seconds_of_steps(rank: int, size: int, device: str, steps: int, told: Any) -> None:
+def seconds_of_steps(rank: int, size: int, device: str, port: int, steps: int, told: Any) -> None:
     """One process of a training: tells its median seconds a step."""
     from pretraining import Stepper
 
@@ -92,12 +92,19 @@ def seconds_of_steps(rank: int, size: int, device: str, steps: int, told: Any) -
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // size))
     os.environ.update(
         RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(size),
-        MASTER_ADDR="127.0.0.1", MASTER_PORT=PORT,
+        MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port),
     )  # fmt: skip
     with Team.join(device) as team:
-        stepper = Stepper("hymamba_small", "toki", 1, team.device, team)
+        stepper = Stepper("hymamba_small", "toki", 1, team)
         stepper.step()
         told.put(statistics.median(stepper.step() for _ in range(steps)))
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
 
 
 def time_processes(device: torch.device, steps: int) -> dict[float, float]:
@@ -108,7 +115,7 @@ def time_processes(device: torch.device, steps: int) -> dict[float, float]:
     while size <= min(most, 8):
         context = torch.multiprocessing.get_context("spawn")
         told = context.SimpleQueue()
-        arguments = (size, device.type, steps, told)
+        arguments = (size, device.type, free_port(), steps, told)
         torch.multiprocessing.spawn(seconds_of_steps, arguments, size)
         taken[float(size)] = max(told.get() for _ in range(size)) / size
         size *= 2

@@ -44,7 +44,9 @@ def test_pause_and_resume(opened):
     assert button(opened).text == "Resume training"
     assert "paused" in message(opened)
     assert child(opened, "stopButton").isVisibleTo(opened.watch.widget)
+    opened.ui.trainingSetSection.collapsed = False
     button(opened).click()
+    assert opened.ui.trainingSetSection.collapsed
     first, second = opened.runs.started
     assert (first.folder, first.parameters) == (second.folder, second.parameters)
     assert opened.watch.job.busy
@@ -91,6 +93,7 @@ def test_a_run_that_cannot_be_started_is_said(opened):
     button(opened).click()
     assert "PythonSlicer" in message(opened)
     assert not opened.desk.busy
+    assert not opened.ui.trainingSetSection.collapsed
 
 
 @pytest.mark.parametrize("state", ["running", "paused", "crashed", "failed", "finished"])
