@@ -19,6 +19,7 @@ import numpy as np
 from machine import finish
 
 import mambamim
+from mambamim.catalogue import resolve_model
 from mambamim.data.volume import Volume, read_volume
 from mambamim.inference.runtimes import choose_device
 from mambamim.memory import keep_large_buffers
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write everything here")
     options = parser.parse_args()
     keep_large_buffers()
-    path = mambamim.catalogue.resolve_model(options.model)
+    path = resolve_model(options.model)
     exact = mambamim.Segmenter(path, device="cpu", runtime="torch")
     device = str(choose_device(options.device))
     others = {

@@ -23,6 +23,7 @@ from fresh_checkpoint import SIDE, make_checkpoint, never, runtimes
 from machine import finish, take_turns
 
 import mambamim
+from mambamim.catalogue import resolve_model
 from mambamim.data.phantom import make_phantom
 from mambamim.inference.openvino_runtime import is_installed
 from mambamim.inference.runtimes import choose_device
@@ -57,7 +58,7 @@ def time_windows(
 def time_volumes(device: torch.device, repeats: int, folder: Path) -> list[dict[str, Any]]:
     """Rows of seconds a volume."""
     phantom = make_phantom(seed=7, shape=(240, 240, 200))
-    ours = mambamim.catalogue.resolve_model("abdomen-small")
+    ours = resolve_model("abdomen-small")
     rival = make_checkpoint(RIVAL, folder)
     works: dict[str, Callable[[], Any]] = {}
 

@@ -5,7 +5,7 @@
 Each row has a size, seconds (medians), and the exponent between it and the row before: 1 is linear,
 below 1 something fixed is being shared out, above 1 something does not fit any more.
 
-- volume: abdomen-small over cubes full of tissue at 1.5 mm, from array to labels.
+- volume: abdomen-small over cubes full of fat and tissue at 1.5 mm, from array to labels.
 - batch: one pass of `hymamba_small` over that many windows of 96^3.
 - sequence: the Mamba stage of `hymamba_small` over that many tokens.
 - processes: one step of pre-training `hymamba_small`, a batch of 1 in each process, gradients
@@ -29,6 +29,7 @@ import torch.multiprocessing
 from machine import finish, take_turns
 
 import mambamim
+from mambamim.catalogue import resolve_model
 from mambamim.inference.runtimes import TorchRuntime, choose_device
 from mambamim.memory import keep_large_buffers
 from mambamim.models import build_model
@@ -43,13 +44,13 @@ Works = dict[float, Callable[[], Any]]
 
 def volume_works(device: torch.device) -> Works:
     """Voxels -> the work."""
-    path = mambamim.catalogue.resolve_model("abdomen-small")
+    path = resolve_model("abdomen-small")
     segmenter = mambamim.Segmenter(path, device=str(device), runtime="torch")
     affine = np.diag([1.5, 1.5, 1.5, 1.0])
     rng = np.random.default_rng(0)
     works: Works = {}
     for side in SIDES:
-        tissue = rng.normal(40, 20, (side, side, side)).astype(np.int16)
+        tissue = rng.normal(0, 60, (side, side, side)).astype(np.int16)
         works[side**3] = lambda tissue=tissue: segmenter.segment(tissue, affine)
     return works
 
