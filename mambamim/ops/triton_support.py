@@ -20,6 +20,11 @@ def is_capable(index: int) -> bool:
     return torch.cuda.get_device_capability(index) >= _OLDEST
 
 
+def can_run(like: Tensor) -> bool:
+    """Whether a tensor is where kernels run."""
+    return like.is_cuda and is_capable(like.device.index)
+
+
 @functools.cache
 def _module(name: str) -> ModuleType | None:
     try:
@@ -38,6 +43,6 @@ def kernels(name: str, like: Tensor) -> ModuleType | None:
     Returns:
         None where the tensor is on no CUDA device that is new enough, or Triton is not installed.
     """
-    if not like.is_cuda or not is_capable(like.device.index):
+    if not can_run(like):
         return None
     return _module(name)

@@ -1,0 +1,25 @@
+"""Kernels for GPUs, interpreted where there is none: slow, and the same arithmetic."""
+
+import importlib.util
+import os
+
+import pytest
+import torch
+
+from mambamim.ops import triton_support
+
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # read when kernels are defined, so before any test
+
+
+@pytest.fixture
+def kernel_device(monkeypatch):
+    """The device that kernels run on in tests: a GPU, or the CPU where they are interpreted."""
+    if importlib.util.find_spec("triton") is None:
+        pytest.skip("Triton is not installed")
+    if torch.cuda.is_available():
+        if not triton_support.is_capable(0):
+            pytest.skip("the CUDA device is too old for the kernels")
+        return torch.device("cuda")
+    monkeypatch.setattr(triton_support, "can_run", lambda like: True)
+    return torch.device("cpu")
