@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -89,9 +90,13 @@ class Regions:
     def paint(self, masks: np.ndarray) -> np.ndarray:
         """Masks (regions, ...) of what lies in each region -> label values (...), uint8."""
         labels = np.zeros(masks.shape[1:], np.uint8)
+        self.paint_onto(labels, masks)
+        return labels
+
+    def paint_onto(self, labels: Any, masks: Any) -> None:
+        """The same into zeros (...); both arrays of numpy, or tensors of torch on one device."""
         for mask, region in zip(masks, self.members, strict=True):
             labels[mask] = region.painted
-        return labels
 
     def _covers(self, place: int) -> bool:
         """Whether a later region takes voxels of this one."""

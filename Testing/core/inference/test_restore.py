@@ -68,3 +68,26 @@ def test_the_best_class_is_argmax_and_the_first_of_equals(shape, monkeypatch):
     turned = scores.transpose(0, 1).contiguous().transpose(0, 1)
     for given in (scores, turned):
         assert torch.equal(best_class(given).long(), scores.argmax(0))
+
+
+@pytest.mark.parametrize("scan_shape", [(20, 16, 9), (1, 33, 21)])
+def test_parts_and_threads_change_nothing(scan_shape, monkeypatch):
+    grid = NetworkGrid.of(scan_shape, np.diag([0.7, 1.5, 4.0, 1]), [1.5] * 3)
+    scores = smooth_scores(300, grid.shape)
+    whole = tuple(slice(0, n) for n in grid.shape)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    once = restore_labels(scores, grid, whole, np.uint16)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    monkeypatch.setattr(restore, "_AT_ONCE", 500)
+    assert once.dtype == np.uint16
+    assert once.max() > 255
+    assert np.array_equal(restore_labels(scores, grid, whole, np.uint16), once)
+
+
+@pytest.mark.parametrize("scan_mm", [0.7, 1.5, 20.0])
+def test_one_class_everywhere_has_no_surface(scan_mm):
+    grid = NetworkGrid.of((9, 8, 7), np.diag([scan_mm] * 3 + [1]), [1.5] * 3)
+    scores = torch.zeros(4, *grid.shape)
+    scores[2] = 1
+    whole = tuple(slice(0, n) for n in grid.shape)
+    assert (restore_labels(scores, grid, whole, np.uint8) == 2).all()
