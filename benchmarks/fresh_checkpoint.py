@@ -8,6 +8,7 @@ import torch
 
 import mambamim
 from mambamim.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from mambamim.inference.cuda_runtime import CudaRuntime
 from mambamim.inference.openvino_runtime import OpenVINORuntime, is_installed
 from mambamim.inference.runtimes import Runtime, TorchRuntime
 
@@ -30,7 +31,8 @@ def make_checkpoint(name: str, folder: Path) -> Checkpoint:
 
 def runtimes(checkpoint: Checkpoint, device: torch.device, folder: Path) -> dict[str, Runtime]:
     """The ways to run a network here, by name, torch first."""
-    found: dict[str, Runtime] = {"torch": TorchRuntime(checkpoint.model, device)}
+    plain = CudaRuntime if device.type == "cuda" else TorchRuntime
+    found: dict[str, Runtime] = {"torch": plain(checkpoint.model, device)}
     if device.type == "cpu" and is_installed():
         try:
             for precision in ("f32", "bf16"):

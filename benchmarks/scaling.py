@@ -30,6 +30,7 @@ from machine import finish, take_turns
 
 import mambamim
 from mambamim.catalogue import resolve_model
+from mambamim.inference.cuda_runtime import CudaRuntime
 from mambamim.inference.runtimes import TorchRuntime, choose_device
 from mambamim.memory import keep_large_buffers
 from mambamim.models import build_model
@@ -58,7 +59,8 @@ def volume_works(device: torch.device) -> Works:
 def batch_works(device: torch.device) -> Works:
     """Windows -> the work."""
     torch.manual_seed(0)
-    runtime = TorchRuntime(build_model("hymamba_small"), device)
+    made = CudaRuntime if device.type == "cuda" else TorchRuntime
+    runtime = made(build_model("hymamba_small"), device)
     works: Works = {}
     for batch in BATCHES:
         windows = torch.rand(batch, 1, 96, 96, 96, device=device)

@@ -100,7 +100,8 @@ class OpenVINORuntime:
 
     def __call__(self, windows: Tensor, cancel: Cancel) -> Tensor:
         """Scores of windows, one at a time: the network is compiled for one."""
-        return torch.cat([self._one(window, cancel) for window in windows.cpu().split(1)])
+        scores = [self._one(window, cancel) for window in windows.cpu().split(1)]
+        return scores[0] if len(scores) == 1 else torch.cat(scores)
 
     def _one(self, window: Tensor, cancel: Cancel) -> Tensor:
         request = self._compiled.create_infer_request()

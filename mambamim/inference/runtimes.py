@@ -1,4 +1,7 @@
-"""What runs the network on windows: torch on any device (OpenVINO has a file of its own)."""
+"""What runs the network on windows: torch on any device.
+
+OpenVINO and CUDA cards have files of their own.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ class Runtime(Protocol):
 
 
 class TorchRuntime:
-    """The network in torch: float32 on the CPU and on Apple's GPU, bfloat16 on CUDA.
+    """The network in torch, in float32: on the CPU and on Apple's GPU.
 
     Attributes:
         name: "torch".
@@ -48,19 +51,13 @@ class TorchRuntime:
     def __call__(self, windows: Tensor, cancel: Cancel) -> Tensor:
         """Scores of windows; `cancel` is asked before every layer, for windows may take seconds."""
         windows = windows.to(self.device).contiguous(memory_format=torch.channels_last_3d)
-        with torch.inference_mode(), precision(self.device), stopping(self.model, cancel):
+        # Not inference_mode: scores are weighted in place by who asked for them.
+        with torch.no_grad(), stopping(self.model, cancel):
             return self.model(windows).float()
 
     def batch_size(self, window: Tensor, cancel: Cancel) -> int:
-        """From free memory: half of it, measured with one window. CPUs gain nothing above one."""
-        if self.device.type != "cuda":
-            return 1
-        torch.cuda.reset_peak_memory_stats(self.device)
-        before = torch.cuda.memory_allocated(self.device)
-        self(window, cancel)
-        used = torch.cuda.max_memory_allocated(self.device) - before
-        free, _ = torch.cuda.mem_get_info(self.device)
-        return int(max(1, min(8, 0.5 * free / max(used, 1))))
+        """One: more at once gain nothing here."""
+        return 1
 
 
 def settle(model: nn.Module, device: torch.device) -> nn.Module:

@@ -22,6 +22,7 @@ from mambamim.inference import openvino_runtime
 from mambamim.inference.body import Box, body_box
 from mambamim.inference.checks import check_hu, checked_affine, checked_channels
 from mambamim.inference.cleanup import keep_largest_components, keep_largest_regions
+from mambamim.inference.cuda_runtime import CudaRuntime
 from mambamim.inference.network_grid import NetworkGrid
 from mambamim.inference.openvino_runtime import OpenVINORuntime
 from mambamim.inference.region import intersect, outside_removed, roi_box
@@ -190,6 +191,8 @@ class Segmenter:
             if device.type != "cpu":
                 device = torch.device("cpu")
             return self._openvino(asked.removeprefix("openvino").lstrip("-") or "f32")
+        if device.type == "cuda":
+            return CudaRuntime(self.checkpoint.model, device)
         plain = TorchRuntime(self.checkpoint.model, device)
         if asked == "torch" or device.type != "cpu" or not openvino_runtime.is_installed():
             return plain

@@ -83,15 +83,15 @@ def _window_scores(
     """Scores (B, num_classes, ...) of windows; a tensor of its own, for it is weighted in place."""
     if cancel():
         raise Cancelled()
-    scores = windows.new_zeros(len(windows), num_classes, *windows.shape[2:])
-    tissue = (windows > 0).flatten(1).any(1)
+    tissue = (windows > 0).flatten(1).any(1)[:, None, None, None, None]
+    shape = (len(windows), num_classes, *windows.shape[2:])
+    air = windows.new_zeros(shape) if exclusive else windows.new_full(shape, -1.0)
     if exclusive:
-        scores[:, 0] = (~tissue).float()[:, None, None, None]
-    else:
-        scores[~tissue] = -1.0
-    if tissue.any():
-        scores[tissue] = runtime(windows[tissue], cancel).to(windows.device)
-    return scores
+        air[:, 0] = 1.0
+    if not tissue.any():
+        return air
+    scores = runtime(windows, cancel).to(windows.device)
+    return scores if tissue.all() else torch.where(tissue, scores, air)
 
 
 def _smaller(batch: int, error: torch.cuda.OutOfMemoryError) -> int:
