@@ -7,6 +7,8 @@ L sequence length, K visible tokens.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +17,10 @@ from torch import Tensor, nn
 
 from mambamim.errors import BadInputError
 from mambamim.models.position import sin_cos_position
-from mambamim.ops.causal_conv import causal_conv1d
+from mambamim.ops.causal_conv import causal_conv1d, causal_conv1d_both
 from mambamim.ops.scan_order import SCAN_KINDS, scan_order
 from mambamim.ops.selective_scan import selective_scan
+from mambamim.ops.triton_support import kernels
 
 _STEP_MIN, _STEP_MAX, _STEP_FLOOR = 1e-3, 1e-1, 1e-4
 
@@ -44,17 +47,53 @@ class ScanDirection(nn.Module):
         with torch.no_grad():
             self.dt_proj.bias.copy_(steps + torch.log(-torch.expm1(-steps)))  # softplus inverted
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, E, L) -> (B, E, L), each position knowing itself and those before it."""
+    def forward(self, x: Tensor, gate: Tensor | None = None) -> Tensor:
+        """(B, E, L) -> (B, E, L), each position knowing itself and those before it.
+
+        With `gate` (B, E, L) what comes out is multiplied by its SiLU.
+        """
         x = causal_conv1d(x, self.conv1d.weight[:, 0], self.conv1d.bias)
         step, B, C = self.x_proj(x.transpose(1, 2)).transpose(1, 2).split(self.split, 1)
         delta = self.dt_proj.weight @ step
         A = -torch.exp(self.A_log.float())
         out = selective_scan(
-            x, delta, A, B, C, self.D, delta_bias=self.dt_proj.bias, delta_softplus=True
+            x, delta, A, B, C, self.D, gate, self.dt_proj.bias, delta_softplus=True
         )
         assert isinstance(out, Tensor)
         return out
+
+
+def scan_both(
+    ahead: ScanDirection, back: ScanDirection, x: Tensor, gate: Tensor, found: Any
+) -> Tensor:
+    """The sum of two directions, gated, with one launch for what both of them do.
+
+    Args:
+        ahead: the direction of time.
+        back: the other one.
+        x: (B, E, L).
+        gate: (B, E, L).
+        found: the module with the kernel of the scan.
+
+    Returns:
+        (B, E, L).
+    """
+
+    def both(pick: Callable[[ScanDirection], Tensor]) -> Tensor:
+        return torch.stack([pick(ahead), pick(back)])
+
+    batch = len(x)
+    xs = causal_conv1d_both(x, both(lambda d: d.conv1d.weight[:, 0]), both(lambda d: d.conv1d.bias))
+    tokens = xs.mT.reshape(2, -1, xs.shape[1])  # (2, B L, E)
+    projected = tokens @ both(lambda d: d.x_proj.weight).mT
+    step, B, C = projected.split(ahead.split, 2)
+    delta = step @ both(lambda d: d.dt_proj.weight).mT
+    delta, B, C = (part.unflatten(1, (batch, -1)).flatten(0, 1).mT for part in (delta, B, C))
+    y, _ = found.scan_triton(
+        xs, delta, -torch.exp(both(lambda d: d.A_log).float()), B, C, both(lambda d: d.D), gate,
+        both(lambda d: d.dt_proj.bias), True,
+    )  # fmt: skip
+    return y[:batch] + y[batch:]
 
 
 class MambaMixer(nn.Module):
@@ -78,10 +117,13 @@ class MambaMixer(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, L, C) -> (B, L, C)."""
         x, gate = self.in_proj(tokens).transpose(1, 2).chunk(2, 1)
-        y = self.ahead(x)
-        if self.bidirectional:
-            y = y + self.back(x.flip(2)).flip(2)
-        return self.out_proj((y * F.silu(gate)).transpose(1, 2))
+        if not self.bidirectional:
+            y = self.ahead(x, gate)
+        elif found := kernels("selective_scan_triton", x):
+            y = scan_both(self.ahead, self.back, x, gate, found)
+        else:
+            y = (self.ahead(x) + self.back(x.flip(2)).flip(2)) * F.silu(gate)
+        return self.out_proj(y.transpose(1, 2))
 
 
 class Mlp(nn.Module):

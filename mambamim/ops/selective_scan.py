@@ -21,22 +21,51 @@ from mambamim.ops.selective_scan_reference import scan_reference
 from mambamim.ops.selective_scan_torch import scan_static, scan_torch
 from mambamim.ops.triton_support import is_capable
 
-Core = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+# Of u, delta, A, B and C, or where `Backend.whole` of all that `selective_scan` is given.
+Core = Callable[..., tuple[Tensor, Tensor]]
 
 
-def _triton(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> tuple[Tensor, Tensor]:
-    inputs = (u, delta, A, B, C)
-    if any(x.dtype == torch.float64 for x in inputs):
-        return scan_torch(*inputs)  # the kernels compute in fp32
-    return importlib.import_module("mambamim.ops.selective_scan_triton").scan_triton(*inputs)
+def _triton(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, z: Tensor | None,
+    delta_bias: Tensor | None, delta_softplus: bool,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    if u.dtype == torch.float64:  # the kernels compute in fp32
+        return _composed(scan_torch, u, delta, A, B, C, D, z, delta_bias, delta_softplus)
+    kernels = importlib.import_module("mambamim.ops.selective_scan_triton")
+    weights = [w if w is None else w[None] for w in (D, delta_bias)]
+    return kernels.scan_triton(u, delta, A[None], B, C, weights[0], z, weights[1], delta_softplus)
 
 
-def _mamba_ssm(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> tuple[Tensor, Tensor]:
+def _mamba_ssm(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, z: Tensor | None,
+    delta_bias: Tensor | None, delta_softplus: bool,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     interface = importlib.import_module("mamba_ssm.ops.selective_scan_interface")
-    # The kernel wants one dtype for u, delta, B and C, fp32 for A, and contiguous time.
-    parts = (x.contiguous() for x in (u, delta.to(u.dtype), B.to(u.dtype), C.to(u.dtype)))
-    u, delta, B, C = parts
-    y, state = interface.selective_scan_fn(u, delta, A.float(), B, C, return_last_state=True)
+    # The kernel wants one dtype for all that has a time, fp32 for the others, contiguous time.
+    timed = [x if x is None else x.to(u.dtype).contiguous() for x in (u, delta, B, C, z)]
+    fixed = [x if x is None else x.float() for x in (A, D, delta_bias)]
+    u, delta, B, C, z = timed  # type: ignore[assignment]
+    return interface.selective_scan_fn(
+        u, delta, fixed[0], B, C, fixed[1], z, fixed[2], delta_softplus, return_last_state=True
+    )
+
+
+def _composed(
+    core: Core, u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None,
+    z: Tensor | None, delta_bias: Tensor | None, delta_softplus: bool,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """What is before and after the recurrence, as operations of their own."""
+    if u.dtype in (torch.float16, torch.bfloat16):
+        u, delta, A, B, C = (x.float() for x in (u, delta, A, B, C))  # states need fp32's range
+    if delta_bias is not None:
+        delta = delta + delta_bias.to(delta.dtype)[:, None]
+    if delta_softplus:
+        delta = F.softplus(delta)
+    y, state = core(u, delta, A, B, C)
+    if D is not None:
+        y = y + u * D.to(y.dtype)[:, None]
+    if z is not None:
+        y = y * F.silu(z.to(y.dtype))
     return y, state
 
 
@@ -54,13 +83,14 @@ def _import_error(package: str) -> str:
 class Backend:
     """One way to run the scan: `package` must be importable, `cuda` means CUDA tensors only.
 
-    A backend with `half` takes u, B and C in half precision and keeps fp32 states by itself.
+    A backend that is `whole` takes all arguments, in half precision too, and keeps fp32 states by
+    itself.
     """
 
     core: Core
     package: str | None = None
     cuda: bool = False
-    half: bool = False
+    whole: bool = False
 
     def reason_against(self, device: torch.device | None = None) -> str:
         """Why it cannot run (on `device`), or an empty string where it can."""
@@ -79,8 +109,8 @@ class Backend:
 
 # In order of preference.
 BACKENDS: dict[str, Backend] = {
-    "triton": Backend(_triton, package="triton", cuda=True, half=True),
-    "mamba_ssm": Backend(_mamba_ssm, package="mamba_ssm", cuda=True, half=True),
+    "triton": Backend(_triton, package="triton", cuda=True, whole=True),
+    "mamba_ssm": Backend(_mamba_ssm, package="mamba_ssm", cuda=True, whole=True),
     "torch": Backend(scan_torch),
     "static": Backend(scan_static),
     "reference": Backend(scan_reference),
@@ -149,20 +179,9 @@ def selective_scan(
         )
     if why := BACKENDS[name].reason_against(u.device):
         raise MissingDependencyError(f"The scan backend {name!r} cannot run: {why}.", 'Use "auto".')
-    dtype = u.dtype
-    if dtype in (torch.float16, torch.bfloat16):
-        delta = delta.float()
-        if not BACKENDS[name].half:
-            u, A, B, C = (x.float() for x in (u, A, B, C))  # states need fp32's range
-    if delta_bias is not None:
-        delta = delta + delta_bias.to(delta.dtype)[:, None]
-    if delta_softplus:
-        delta = F.softplus(delta)
-    y, state = BACKENDS[name].core(u, delta, A, B, C)
-    if D is not None:
-        y = y + u * D.to(y.dtype)[:, None]
-    if z is not None:
-        y = y * F.silu(z.to(y.dtype))
+    dtype, found = u.dtype, BACKENDS[name]
+    arguments = (u, delta, A, B, C, D, z, delta_bias, delta_softplus)
+    y, state = found.core(*arguments) if found.whole else _composed(found.core, *arguments)
     y = y.to(dtype)
     return (y, state) if return_last_state else y
 

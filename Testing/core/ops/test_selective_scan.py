@@ -8,7 +8,12 @@ import torch
 
 from mambamim.errors import BadInputError, MissingDependencyError
 from mambamim.ops import selective_scan_torch
-from mambamim.ops.selective_scan import BACKENDS, choose_backend, describe_backends, selective_scan
+from mambamim.ops.selective_scan import (
+    Backend,
+    choose_backend,
+    describe_backends,
+    selective_scan,
+)
 
 FAST = ("torch", "static")
 
@@ -139,19 +144,20 @@ def test_mamba_ssm_is_used_with_its_own_shapes(monkeypatch):
     """Without the package's kernels here, its interface is played by the reference."""
     seen = {}
 
-    def selective_scan_fn(u, delta, A, B, C, return_last_state):
-        seen["dtypes"] = (u.dtype, delta.dtype, A.dtype, B.dtype)
-        seen["contiguous"] = all(t.is_contiguous() for t in (u, delta, B, C))
-        return BACKENDS["reference"].core(u, delta, A, B, C)
+    def selective_scan_fn(u, delta, A, B, C, D, z, delta_bias, delta_softplus, return_last_state):
+        seen["dtypes"] = (u.dtype, delta.dtype, A.dtype, B.dtype, z.dtype, D.dtype)
+        seen["contiguous"] = all(t.is_contiguous() for t in (u, delta, B, C, z))
+        rest = {"delta_softplus": delta_softplus, "return_last_state": return_last_state}
+        return selective_scan(u, delta, A, B, C, D, z, delta_bias, backend="reference", **rest)
 
     interface = types.ModuleType("mamba_ssm.ops.selective_scan_interface")
     interface.selective_scan_fn = selective_scan_fn
     monkeypatch.setitem(sys.modules, "mamba_ssm.ops.selective_scan_interface", interface)
+    monkeypatch.setattr(Backend, "reason_against", lambda self, device=None: "")
     x = make(1, 4, 4, 24, dtype=torch.float32)
-    core = BACKENDS["mamba_ssm"].core
-    y, _ = core(x["u"], x["delta"].mT.contiguous().mT, x["A"], x["B"], x["C"])
-    want, _ = BACKENDS["reference"].core(x["u"], x["delta"], x["A"], x["B"], x["C"])
-    torch.testing.assert_close(y, want)
+    got, _ = run({**x, "delta": x["delta"].mT.contiguous().mT}, "mamba_ssm")
+    want, _ = run(x, "reference")
+    torch.testing.assert_close(got, want)
     assert seen["contiguous"]
     assert set(seen["dtypes"]) == {torch.float32}
 
