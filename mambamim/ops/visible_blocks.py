@@ -8,12 +8,18 @@ convolution of the whole masked volume, hidden again.
 
 from __future__ import annotations
 
+import functools
 import itertools
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from mambamim.ops.depthwise_conv import DepthwiseConv3d
+from mambamim.ops.triton_support import kernels
 
 SMALLEST_BLOCK = 8  # voxels along a side; the border of a smaller one outweighs what is saved
 # (-1, -1, -1) .. (1, 1, 1); the opposite of number i is number 26 - i.
@@ -29,47 +35,63 @@ class VisibleBlocks:
 
     Attributes:
         count: N, visible patches of all samples.
+        beside: (27, N), the block at each offset from each; N where none is visible.
     """
 
     def __init__(self, visible: Tensor) -> None:
         self._shape = tuple(visible.shape)
-        self._places = visible.nonzero().unbind(1)
-        self.count = len(self._places[0])
-        slots = torch.full(self._shape, self.count, device=visible.device)
-        slots[self._places] = torch.arange(self.count, device=visible.device)
-        padded = F.pad(slots, (1,) * 6, value=self.count)
-        sample, *place = self._places
-        beside = [
-            padded[(sample, *(p + 1 + o for p, o in zip(place, offset, strict=True)))]
-            for offset in _OFFSETS
-        ]
-        self.exists = [there < self.count for there in beside]
-        self.beside = [there.clamp(max=self.count - 1) for there in beside]
+        self._places = visible.nonzero().contiguous()  # (N, 4); nonzero gives it turned round
+        self.count = len(self._places)
+        self._slots = torch.full(self._shape, self.count, device=visible.device)
+        places = self._places.unbind(1)
+        self._slots[places] = torch.arange(self.count, device=visible.device)
+        around = F.pad(self._slots, (1,) * 6, value=self.count)
+        for axis in (1, 2, 3):
+            around = around.unfold(axis, 3, 1)
+        self.beside = around[places].flatten(1).t().contiguous()
 
     def cut(self, volume: Tensor) -> Tensor:
         """The visible patches of (B, C, D, H, W), (N, C, p, p, p)."""
-        sample, d, h, w = self._places
+        if found := _kernels("visible_blocks_triton", volume):
+            there = functools.partial(found.cut, places=self._places, grid=self._shape[1:])
+            return _Moved.apply(volume, there, functools.partial(found.spread, slots=self._slots))
+        sample, d, h, w = self._places.unbind(1)
         parts = self._parts(volume)[sample, :, d, :, h, :, w]
         return parts.contiguous(memory_format=_layout(volume))
 
     def spread(self, blocks: Tensor) -> Tensor:
         """The other way: (N, C, p, p, p) to (B, C, D, H, W), zero where masked."""
+        if found := _kernels("visible_blocks_triton", blocks):
+            back = functools.partial(found.cut, places=self._places, grid=self._shape[1:])
+            return _Moved.apply(blocks, functools.partial(found.spread, slots=self._slots), back)
         batch, *grid = self._shape
         sides = [side * size for side, size in zip(grid, blocks.shape[2:], strict=True)]
         shape = (batch, blocks.shape[1], *sides)
         volume = _empty(shape, blocks).zero_()
-        sample, d, h, w = self._places
+        sample, d, h, w = self._places.unbind(1)
         self._parts(volume)[sample, :, d, :, h, :, w] = blocks
         return volume
 
     def convolve(self, conv: nn.Conv3d, blocks: Tensor) -> Tensor:
         """A 3x3x3 convolution with padding 1 of the masked volume, at its visible voxels."""
-        wide = _Border.apply(blocks, self)
+        if isinstance(conv, DepthwiseConv3d) and (
+            found := _kernels("visible_depthwise_triton", blocks)
+        ):
+            return conv.run_kernels(blocks, found.BlockKernels(self.beside))
+        wide = self._with_border(blocks)
         if conv.groups == 1:
             return F.conv3d(wide, conv.weight, conv.bias)
         # A depthwise one may have kernels of its own, which keep the size.
         kind = _layout(blocks)
         return conv(wide)[:, :, 1:-1, 1:-1, 1:-1].contiguous(memory_format=kind)
+
+    def _with_border(self, blocks: Tensor) -> Tensor:
+        """(N, C, p, p, p) -> (N, C, p + 2, p + 2, p + 2), the border from the neighbours."""
+        if min(blocks.shape[2:]) > 1 and (found := _kernels("visible_blocks_triton", blocks)):
+            there = functools.partial(found.add_border, beside=self.beside)
+            back = functools.partial(found.border_gradient, beside=self.beside)
+            return _Moved.apply(blocks, there, back)
+        return _Border.apply(blocks, self.beside)
 
     def _parts(self, volume: Tensor) -> Tensor:
         """A view of (B, C, D, H, W) as (B, C, d, p, h, p, w, p)."""
@@ -84,30 +106,45 @@ def whole(x: Tensor, where: object) -> Tensor:
     return where.spread(x) if isinstance(where, VisibleBlocks) else x
 
 
-class _Border(torch.autograd.Function):
-    """(N, C, p, p, p) -> (N, C, p + 2, p + 2, p + 2), the border from the neighbours."""
+class _Moved(torch.autograd.Function):
+    """What a kernel makes of channels-last features; another takes the gradient back."""
 
     @staticmethod
-    def forward(ctx: Any, blocks: Tensor, where: VisibleBlocks) -> Tensor:
-        ctx.where = where
+    def forward(
+        ctx: Any, x: Tensor, there: Callable[[Tensor], Tensor], back: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        ctx.back = back
+        return there(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.back(grads[0].contiguous(memory_format=torch.channels_last_3d)), None, None
+
+
+class _Border(torch.autograd.Function):
+    """Borders from the neighbours, without kernels; see `VisibleBlocks.beside`."""
+
+    @staticmethod
+    def forward(ctx: Any, blocks: Tensor, beside: Tensor) -> Tensor:
         count, channels, *sides = blocks.shape
+        ctx.exists, ctx.beside = beside < count, beside.clamp(max=count - 1)
         wide = _empty((count, channels, *(side + 2 for side in sides)), blocks)
         wide[:, :, 1:-1, 1:-1, 1:-1] = blocks
         for number, offset in enumerate(_OFFSETS):
             if number != _SELF:
-                theirs = blocks[_theirs(offset)][where.beside[number]]
-                wide[_border(offset)] = _kept(theirs, where.exists[number])
+                theirs = blocks[_theirs(offset)][ctx.beside[number]]
+                wide[_border(offset)] = _kept(theirs, ctx.exists[number])
         return wide
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        (grad,), where = grads, ctx.where
+        (grad,) = grads
         inner = grad[:, :, 1:-1, 1:-1, 1:-1].clone(memory_format=torch.preserve_format)
         for number, offset in enumerate(_OFFSETS):
             if number != _SELF:
                 # What I gave to the neighbour on the other side comes back from it.
-                given = grad[_border(offset)][where.beside[26 - number]]
-                inner[_theirs(offset)] += _kept(given, where.exists[26 - number])
+                given = grad[_border(offset)][ctx.beside[26 - number]]
+                inner[_theirs(offset)] += _kept(given, ctx.exists[26 - number])
         return inner, None
 
 
@@ -125,6 +162,11 @@ def _theirs(offset: tuple[int, ...]) -> tuple[slice, ...]:
 
 def _kept(values: Tensor, exists: Tensor) -> Tensor:
     return torch.where(exists[:, None, None, None, None], values, values.new_zeros(()))
+
+
+def _kernels(name: str, like: Tensor) -> ModuleType | None:
+    """Kernels, which are for channels-last features alone."""
+    return kernels(name, like) if _layout(like) == torch.channels_last_3d else None
 
 
 def _layout(like: Tensor) -> torch.memory_format:
