@@ -140,6 +140,7 @@ def rows_of(seconds: dict[float, float]) -> list[dict[str, Any]]:
 def draw(tables: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """A panel a table, both axes logarithmic, with the line of linear cost through the first."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     units = {"volume": "voxels", "batch": "windows", "sequence": "tokens", "processes": "processes"}
     figure = Figure(figsize=(12, 3.2), layout="constrained")
@@ -150,11 +151,16 @@ def draw(tables: dict[str, list[dict[str, Any]]], path: Path) -> None:
         axes.loglog(sizes, ideal, color="0.7", linewidth=1, label="linear")
         axes.loglog(sizes, seconds, "o-", color="#1f6f8b", label="measured")
         axes.set_xlabel(units[name])
+        if len(sizes) < 5:  # few and close together: their own numbers are the ticks
+            axes.set_xticks(sizes, [f"{size:.0f}" for size in sizes])
+            axes.set_xticks([], minor=True)
         axes.set_ylabel("seconds a crop" if name == "processes" else "seconds")
         axes.set_title(name)
         axes.grid(which="major", color="0.9")
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].legend(frameon=False)
+    for axes in figure.axes:
+        axes.yaxis.set_minor_formatter(NullFormatter())
     figure.savefig(path, dpi=110)
 
 

@@ -6,11 +6,12 @@ import itertools
 from collections.abc import Sequence
 
 import torch.nn.functional as F
-from monai.networks.blocks.dynunet_block import UnetResBlock
 from monai.networks.blocks.unetr_block import UnetrUpBlock
 from torch import Tensor, nn
 
 from mambamim.models.mednext import ChannelNorm, MedNeXtBlock, ResidualBlock
+from mambamim.models.unet_block import UnetBlock, with_unet_blocks
+from mambamim.ops.bias_act import bare, convolve_act, pointwise
 
 _INSTANCE = ("instance", {"affine": True})
 
@@ -43,7 +44,7 @@ class UnetrDecoder(nn.Module):
     def __init__(self, channels: Sequence[int], last: int, num_classes: int) -> None:
         super().__init__()
         self.ups = nn.ModuleList(
-            UnetrUpBlock(3, deep, shallow, 3, 2, "instance", res_block=True)
+            with_unet_blocks(UnetrUpBlock(3, deep, shallow, 3, 2, "instance", res_block=True))
             for shallow, deep in itertools.pairwise(channels)
         )
         self.last = ResidualBlock(channels[0], last)
@@ -51,7 +52,7 @@ class UnetrDecoder(nn.Module):
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Features at strides 1, 2, 4, 8, 16 -> logits (B, num_classes, D, H, W)."""
-        return self.head(self.last(climb(self.ups, features)))
+        return convolve_act(self.head, self.last(climb(self.ups, features)))
 
 
 class MedNeXtUp(nn.Module):
@@ -71,8 +72,10 @@ class MedNeXtUp(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """(B, C_in, d, h, w) and skip (B, C_out, 2d, 2h, 2w) -> (B, C_out, 2d, 2h, 2w)."""
-        up = self.conv3(F.gelu(self.conv2(self.norm(self.conv1(x)))))
-        return self.blocks(up + self.shortcut(x) + skip)
+        inner, bias = bare(self.conv1, x)
+        inner = pointwise(self.conv2, self.norm(inner, before=bias))
+        up = pointwise(self.conv3, F.gelu(inner))
+        return self.blocks(convolve_act(self.shortcut, x, residual=up) + skip)
 
 
 class MedNeXtDecoder(nn.Module):
@@ -103,7 +106,20 @@ class MedNeXtDecoder(nn.Module):
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Features at strides 1, 2, 4, 8, 16 -> logits (B, num_classes, D, H, W)."""
-        return self.head(climb(self.ups, features))
+        return convolve_act(self.head, climb(self.ups, features))
+
+
+class ConvLeaky(nn.Sequential):
+    """A 3x3x3 convolution and its leaky ReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int, slope: float = 0.01) -> None:
+        super().__init__(nn.Conv3d(in_channels, out_channels, 3, padding=1))
+        self.slope = slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C_in, D, H, W) -> (B, C_out, D, H, W)."""
+        (conv,) = self
+        return convolve_act(conv, x, self.slope)  # type: ignore[arg-type]
 
 
 class SmallUp(nn.Module):
@@ -116,7 +132,7 @@ class SmallUp(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """(B, C_in, d, h, w) and skip (B, C_out, 2d, 2h, 2w) -> (B, C_out, 2d, 2h, 2w)."""
-        return self.block(self.up(x).add_(skip))
+        return self.block(convolve_act(self.up, x, residual=skip))
 
 
 class SmallDecoder(nn.Module):
@@ -133,8 +149,8 @@ class SmallDecoder(nn.Module):
         super().__init__()
         thin = channels[0]
         # No norm here: what comes in is normed at 1/2, and a norm reads every voxel twice.
-        last = nn.Sequential(nn.Conv3d(thin, thin, 3, padding=1), nn.LeakyReLU(0.01, inplace=True))
-        blocks = [UnetResBlock(3, c, c, 3, 1, _INSTANCE) for c in channels[1:-1]]
+        last = ConvLeaky(thin, thin)
+        blocks = [UnetBlock(3, c, c, 3, 1, _INSTANCE) for c in channels[1:-1]]
         self.ups = nn.ModuleList(
             SmallUp(deep, shallow, block)
             for (shallow, deep), block in zip(
@@ -145,4 +161,4 @@ class SmallDecoder(nn.Module):
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Features at strides 1, 2, 4, 8, 16 -> logits (B, num_classes, D, H, W)."""
-        return self.head(climb(self.ups, features))
+        return convolve_act(self.head, climb(self.ups, features))

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from mambamim.errors import BadInputError
 from mambamim.models.mamba import MambaStage
 from mambamim.models.mednext import MedNeXtStage, ResidualBlock
-from mambamim.ops.sparse import Visible, convolve, hide
+from mambamim.ops.bias_act import bias_act
+from mambamim.ops.sparse import Visible, convolve_bare, hide
 from mambamim.ops.visible_blocks import SMALLEST_BLOCK, VisibleBlocks, whole
 
 STRIDE = 16
@@ -110,11 +111,11 @@ class HyMambaEncoder(nn.Module):
             # authors' features, in evaluation, goes the long way.
             where = VisibleBlocks(visible)
             x = where.cut(x)
-        x = hide(convolve(self.stem, hide(x, where), where), where)
+        x = hide(bias_act(*convolve_bare(self.stem, hide(x, where), where)), where)
         for expand, skip, stage in zip(self.expand, self.skips, self.stages, strict=True):
             if isinstance(where, VisibleBlocks) and x.shape[2] < SMALLEST_BLOCK:
                 x, where = where.spread(x), visible
-            x = hide(convolve(expand, x, where), where)  # type: ignore[arg-type]
+            x = hide(bias_act(*convolve_bare(expand, x, where)), where)  # type: ignore[arg-type]
             features.append(whole(skip(x, where), where))
             # Windows of 2 never straddle two patches of 16: a masked voxel meets masked ones only.
             x = stage(F.max_pool3d(x, 2), where)

@@ -15,12 +15,22 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mambamim.models.mednext import ChannelNorm, MedNeXtStage
-from mambamim.ops.sparse import Visible, convolve, hide
+from mambamim.ops.bias_act import bare
+from mambamim.ops.sparse import Visible, convolve_leaky, hide
 from mambamim.ops.visible_blocks import SMALLEST_BLOCK, VisibleBlocks, whole
+
+
+class SmallDown(nn.Sequential):
+    """A convolution that halves, and its norm."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C_in, 2d, 2h, 2w) -> (B, C_out, d, h, w)."""
+        conv, norm = self
+        y, bias = bare(conv, x)  # type: ignore[arg-type]
+        return norm(y, before=bias)
 
 
 class SmallEncoder(nn.Module):
@@ -45,7 +55,7 @@ class SmallEncoder(nn.Module):
         self.stem = nn.Conv3d(in_channels, channels[0], 3, padding=1)
         # Windows of 2 never straddle two patches of 16: what is masked cannot leak through them.
         self.down = nn.ModuleList(
-            nn.Sequential(nn.Conv3d(a, b, 2, stride=2), ChannelNorm(b))
+            SmallDown(nn.Conv3d(a, b, 2, stride=2), ChannelNorm(b))
             for a, b in itertools.pairwise(channels)
         )
         self.stages = nn.ModuleList(
@@ -62,8 +72,7 @@ class SmallEncoder(nn.Module):
         if visible is not None and self.training:
             where = VisibleBlocks(visible)  # see HyMambaEncoder
             x = where.cut(x)
-        x = F.leaky_relu(convolve(self.stem, hide(x, where), where), 0.01, inplace=True)
-        x = hide(x, where)
+        x = hide(convolve_leaky(self.stem, hide(x, where), where, 0.01), where)
         features = [whole(x, where)]
         for down, stage in zip(self.down, self.stages, strict=True):
             if isinstance(where, VisibleBlocks) and x.shape[2] <= SMALLEST_BLOCK:

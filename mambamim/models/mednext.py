@@ -6,9 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mambamim.ops.bias_act import bias_act, over_space, pointwise
 from mambamim.ops.channel_norm import channel_norm
 from mambamim.ops.depthwise_conv import DepthwiseConv3d
-from mambamim.ops.sparse import Visible, convolve, hide
+from mambamim.ops.sparse import Visible, convolve, convolve_bare, hide
+from mambamim.ops.triton_support import fused_kernels
 
 
 class ChannelNorm(nn.Module):
@@ -24,17 +26,36 @@ class ChannelNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
         self.eps = eps
 
-    def forward(self, x: Tensor, visible: Visible = None) -> Tensor:
-        """(B, C, D, H, W) -> (B, C, D, H, W), zero where `visible` (B, d, h, w) is False."""
+    def forward(
+        self,
+        x: Tensor,
+        visible: Visible = None,
+        before: Tensor | None = None,
+        residual: Tensor | None = None,
+        slope: float | None = None,
+    ) -> Tensor:
+        """leaky(norm(x + before) + residual), zero where `visible` (B, d, h, w) is False.
+
+        Args:
+            x: (B, C, D, H, W).
+            visible: None: all is.
+            before: (C,), the bias that a bare convolution has left, see `bare`; None for none.
+            residual: as `x`, zero where masked; None for none.
+            slope: of the leaky ReLU; None for none.
+        """
         half = x.dtype in (torch.float16, torch.bfloat16)
-        if visible is not None or half:
+        fused = fused_kernels("channel_norm_triton", x) is not None
+        if visible is not None or half or fused:
             # The authors' masked norm is torch's own; the two round differently.
-            return hide(channel_norm(x, self.weight, self.bias, self.eps), visible)
+            more = (before, residual, slope)
+            return hide(channel_norm(x, self.weight, self.bias, self.eps, *more), visible)
+        x = bias_act(x, before)
         centred = x - x.mean(1, keepdim=True)
         scale = torch.sqrt(centred.square().mean(1, keepdim=True) + self.eps)
-        weight, bias = self.weight[:, None, None, None], self.bias[:, None, None, None]
         # In the authors' order of operations: their weights then give their features to the bit.
-        return (weight * (centred / scale)).add_(bias)
+        normed = (over_space(self.weight) * (centred / scale)).add_(over_space(self.bias))
+        total = normed if residual is None else normed + residual
+        return total if slope is None else F.leaky_relu(total, slope)
 
 
 class MedNeXtBlock(nn.Module):
@@ -52,7 +73,7 @@ class MedNeXtBlock(nn.Module):
         """(B, C, D, H, W) -> (B, C, D, H, W); see `MedNeXtStage` for `visible`."""
         # All but the first convolution look at one voxel: biases are hidden once, at the end.
         inner = self.norm(convolve(self.conv1, x, visible), visible)
-        return x + hide(self.conv3(F.gelu(self.conv2(inner))), visible)
+        return x + hide(pointwise(self.conv3, F.gelu(pointwise(self.conv2, inner))), visible)
 
 
 class MedNeXtStage(nn.ModuleList):
@@ -89,7 +110,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, visible: Visible = None) -> Tensor:
         """(B, C_in, D, H, W) -> (B, C_out, D, H, W); see `MedNeXtStage` for `visible`."""
-        inner = F.leaky_relu(self.norm1(convolve(self.conv1, x, visible), visible), self.slope)
-        inner = self.norm2(convolve(self.conv2, inner, visible), visible)
-        shortcut = self.norm3(self.conv3(x), visible) if self.projects else x
-        return F.leaky_relu(inner + shortcut, self.slope)
+        inner, bias = convolve_bare(self.conv1, x, visible)
+        inner = self.norm1(inner, visible, bias, slope=self.slope)
+        inner, bias = convolve_bare(self.conv2, inner, visible)
+        shortcut = self.norm3(pointwise(self.conv3, x), visible) if self.projects else x
+        return self.norm2(inner, visible, bias, shortcut, self.slope)

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from mambamim.models.decoders import climb
 from mambamim.models.hymamba import STRIDE, check_input
 from mambamim.models.mamba import MambaStage
+from mambamim.models.unet_block import with_unet_blocks
+from mambamim.ops.bias_act import convolve_act
 from mambamim.ops.sparse import hide
 
 
@@ -47,17 +49,16 @@ class VanillaDecoder(nn.Module):
     ) -> None:
         super().__init__()
         first, *deeper = channels
-        self.skips = nn.ModuleList(
-            [UnetrBasicBlock(3, in_channels, first, 3, 1, "instance", res_block=True)]
-        )
+        volume = UnetrBasicBlock(3, in_channels, first, 3, 1, "instance", res_block=True)
+        self.skips = nn.ModuleList([with_unet_blocks(volume)])
         # From stride 16: up once, then `extra` times more with a residual block each.
         for extra, out in zip((2, 1, 0), deeper, strict=True):
             block = UnetrPrUpBlock(
                 3, width, out, extra, 3, 1, 2, "instance", conv_block=True, res_block=True
             )
-            self.skips.append(block)
+            self.skips.append(with_unet_blocks(block))
         self.ups = nn.ModuleList(
-            UnetrUpBlock(3, deep, shallow, 3, 2, "instance", res_block=True)
+            with_unet_blocks(UnetrUpBlock(3, deep, shallow, 3, 2, "instance", res_block=True))
             for shallow, deep in itertools.pairwise([*channels, width])
         )
         self.head = nn.Conv3d(first, num_classes, 1)
@@ -66,7 +67,7 @@ class VanillaDecoder(nn.Module):
         """The volume, three hidden grids (shallow first) and the last one -> logits."""
         *sources, x = features
         skips = [block(source) for block, source in zip(self.skips, sources, strict=True)]
-        return self.head(climb(self.ups, [*skips, x]))
+        return convolve_act(self.head, climb(self.ups, [*skips, x]))
 
 
 class VanillaMamba(nn.Module):

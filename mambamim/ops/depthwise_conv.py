@@ -28,8 +28,15 @@ class DepthwiseConv3d(nn.Conv3d):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) -> (B, C, D, H, W)."""
         found = kernels("depthwise_triton", x) if self.kernel_size == (3, 3, 3) else None
-        if found is None:
-            return super().forward(x)
+        return super().forward(x) if found is None else self.run_kernels(x, found)
+
+    def run_kernels(self, x: Tensor, found: Any) -> Tensor:
+        """(B, C, D, H, W) -> the same, by kernels.
+
+        Args:
+            x: features.
+            found: `depthwise_triton`, or what has its functions.
+        """
         if torch.is_autocast_enabled("cuda"):
             x = x.to(torch.get_autocast_dtype("cuda"))
         assert self.bias is not None

@@ -1,13 +1,16 @@
-"""Group norm followed by ReLU, in the features' own layout."""
+"""Group norm and instance norm with what follows them, in the features' own layout."""
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from mambamim.ops.triton_support import kernels
+from mambamim.ops.triton_support import fused_kernels
+
+Norm = nn.GroupNorm | nn.InstanceNorm3d
 
 
 class GroupNormReLU(nn.GroupNorm):
@@ -19,16 +22,72 @@ class GroupNormReLU(nn.GroupNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) -> the same."""
-        last = x.is_contiguous(memory_format=torch.channels_last_3d)
-        if last and (found := kernels("group_norm_triton", x)):
-            return _GroupNormReLU.apply(x, self.weight, self.bias, self.num_groups, self.eps, found)
-        return super().forward(x).relu()
+        out = norm_leaky(x, self, 0.0)
+        return super().forward(x).relu() if out is None else out
 
 
-class _GroupNormReLU(torch.autograd.Function):
-    """y = relu(w (x - m) r + b), m and r the mean and 1 / deviation of x's sample and group.
+def norm_leaky(
+    x: Tensor, norm: Norm, slope: float, other: Tensor | None = None, other_norm: Norm | None = None
+) -> Tensor | None:
+    """leaky(norm(x) + other), or with `other_norm` leaky(norm(x) + other_norm(other)).
 
-    With g = [y > 0] dy, and n numbers in a group, sums over all of them:
+    Args:
+        x: (B, C, D, H, W).
+        norm: of samples; its instance norm keeps no running statistics.
+        slope: of the leaky ReLU.
+        other: as `x`; None for none.
+        other_norm: has the groups and the eps of `norm`.
+
+    Returns:
+        As `x`, channels-last. None where there are no kernels for `x`.
+    """
+    found = fused_kernels("group_norm_triton", x)
+    factors = fused_kernels("group_factors_triton", x)
+    if factors is None or found is None:
+        return None
+    if other is not None:
+        other = other.contiguous(memory_format=torch.channels_last_3d)
+    groups = norm.num_groups if isinstance(norm, nn.GroupNorm) else norm.num_features
+    plan = _Plan(found, factors, groups, norm.eps, slope, other_norm is not None)
+    weights = (norm.weight, norm.bias)
+    other_weights = (None, None) if other_norm is None else (other_norm.weight, other_norm.bias)
+    return _GroupNorm.apply(plan, x, *weights, other, *other_weights)
+
+
+class _Plan(NamedTuple):
+    kernels: ModuleType
+    factors: ModuleType
+    groups: int
+    eps: float
+    slope: float
+    norms_other: bool
+
+    def forward(self, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Any:
+        """Factors of the features, and what they are made of."""
+        return self.factors.forward(x, self.kernels.sums(x), weight, bias, self.groups, self.eps)
+
+    def backward(
+        self,
+        x: Tensor,
+        weight: Tensor | None,
+        stats: Tensor,
+        grad: Tensor,
+        out: Tensor,
+        passed: bool = False,
+    ) -> tuple[Tensor | None, ...]:
+        """Gradients of features, weight and bias; and with `passed` that of a residual."""
+        sums = self.kernels.sums(x, grad, out, self.slope)
+        factors, own = self.factors.backward(x, sums, weight, stats)
+        grad_x, through = self.kernels.input_gradient(x, grad, out, factors, self.slope, passed)
+        if weight is None or own is None:
+            return grad_x, None, None, through
+        return grad_x, *own.to(weight.dtype), through
+
+
+class _GroupNorm(torch.autograd.Function):
+    """y = leaky(w (x - m) r + b + ..), m and r mean and 1 / deviation of x's sample and group.
+
+    With g = dy where y > 0, else slope dy, and n numbers in a group, sums over all of them:
 
         dw = sum_samples r (sum g x - m sum g),   db = sum_samples sum g
         dx = w r g + q x + p,   q = -r^3 (sum w g x - m sum w g) / n,   p = -q m - r (sum w g) / n
@@ -36,41 +95,32 @@ class _GroupNormReLU(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float, found: Any
+        ctx: Any,
+        plan: _Plan,
+        x: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        other: Tensor | None,
+        other_weight: Tensor | None,
+        other_bias: Tensor | None,
     ) -> Tensor:
-        ctx.found = found
-        one, two = found.sums(x)
-        size = x.numel() // (len(x) * groups)
-        mean = _by_group(one, groups).sum(2, keepdim=True) / size
-        square = _by_group(two, groups).sum(2, keepdim=True) / size
-        rate = ((square - mean.square()).clamp_min(0) + eps).rsqrt()
-        scale = (_by_group(weight.double()[None], groups) * rate).flatten(1)
-        shift = bias.double() - (_by_group(scale, groups) * mean).flatten(1)
-        out = found.scale_shift_relu(x, scale.float(), shift.float())
-        ctx.save_for_backward(x, weight, out, mean, rate)
+        factors, stats = plan.forward(x, weight, bias)
+        other_factors = other_stats = kept = None
+        if other is not None and plan.norms_other:
+            other_factors, other_stats = plan.forward(other, other_weight, other_bias)
+            kept = other
+        out = plan.kernels.apply(x, factors, plan.slope, other, other_factors)
+        ctx.plan, ctx.other = plan, None if other is None else other.dtype
+        ctx.save_for_backward(x, weight, stats, out, kept, other_weight, other_stats)
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, out, mean, rate = ctx.saved_tensors
+        x, weight, stats, out, other, other_weight, other_stats = ctx.saved_tensors
         grad = grads[0].contiguous(memory_format=torch.channels_last_3d)
-        groups = mean.shape[1]
-        plain, weighted = (_by_group(s, groups) for s in ctx.found.sums(x, grad, out))
-        factor = _by_group(weight.double()[None], groups)
-        size = x.numel() // (len(x) * groups)
-        level = (factor * plain).sum(2, keepdim=True)
-        slope = (factor * weighted).sum(2, keepdim=True)
-        q = -(rate**3) * (slope - mean * level) / size
-        p = -q * mean - rate * level / size
-        parts = (factor * rate, q.expand_as(plain), p.expand_as(plain))
-        grad_x = ctx.found.input_gradient(
-            x, grad, out, *(part.flatten(1).float() for part in parts)
-        )
-        grad_weight = (rate * (weighted - mean * plain)).flatten(1).sum(0)
-        grad_bias = plain.flatten(1).sum(0)
-        return grad_x, grad_weight.to(weight.dtype), grad_bias.to(weight.dtype), None, None, None
-
-
-def _by_group(values: Tensor, groups: int) -> Tensor:
-    """(B, C) -> (B, groups, C / groups)."""
-    return values.unflatten(1, (groups, -1))
+        passed = ctx.other is not None and not ctx.plan.norms_other
+        *own, through = ctx.plan.backward(x, weight, stats, grad, out, passed)
+        if ctx.plan.norms_other:
+            *others, _ = ctx.plan.backward(other, other_weight, other_stats, grad, out)
+            return None, *own, *others
+        return None, *own, through.to(ctx.other) if passed else None, None, None

@@ -1,8 +1,8 @@
-"""The selective scan by Triton kernels: one launch forward, one backward, one or both directions.
+"""The selective scan by Triton kernels, one or both directions.
 
-The backward pass keeps the states before each chunk of steps alone and computes the others again.
-Sums over channels and sequences are finished by torch from one partial sum per program, in the same
-order every time.
+Forward is step by step or span by span, whichever is faster, backward always span by span. It keeps
+the states between spans alone and computes the others again. Sums over channels and sequences are
+finished from one partial sum per program, in the same order every time.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mambamim.ops import selective_scan_kernels as kernels
+from mambamim.ops import selective_scan_spans_triton as by_span
+from mambamim.ops import selective_scan_steps_triton as by_step
 
-SPAN = 16  # steps between the states that are kept
-STEPS = (8, 2)  # whose loads are issued at once, forward and backward
-CHANNELS = 8  # of a program, which is one warp
+RUN = 8  # steps of a span that a thread takes alone
+RUNS = (8, 16, 32)  # of a span: the first that have all steps, or the last
+CHANNELS = (8, 8)  # of a program span by span, forward and backward
+REGISTERS = 128  # of a thread backward: more would leave too few threads to hide waiting
+STEPS, STEP_CHANNELS = 8, 8  # step by step: whose loads are issued at once; of a program
 
 
 def scan_triton(
@@ -56,124 +59,145 @@ class _Scan(torch.autograd.Function):
         ctx: Any, u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None,
         z: Tensor | None, bias: Tensor | None, softplus: bool,
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
-        wide = u.stride(1) == 1 or u.stride(2) != 1
-        narrow = B.stride(1) == 1 or B.stride(2) != 1
-        u, delta, z = (_laid_out(x, wide) for x in (u, delta, z))
-        B, C = (_laid_out(x, narrow) for x in (B, C))
-        ctx.flags = (wide, narrow, softplus)
-        ctx.inputs = (u, delta, A, B, C, D, z, bias)
-        keep = any(ctx.needs_input_grad)
-        y, last, borders = _forward(ctx.inputs, ctx.flags, keep)
-        if keep:
-            ctx.save_for_backward(*(x for x in ctx.inputs if x is not None), borders)
-        ctx.inputs = [x is not None for x in ctx.inputs]
+        gathered = states = None
+        wide = (u, delta) if z is None else (u, delta, z)
+        if u.shape[2] <= RUN * RUNS[-1] and all(x.stride(1) == 1 for x in wide):
+            y, last = _step_by_step(u, delta, A, B, C, D, z, bias, softplus)
+        else:
+            u, delta = _time_innermost(u), _time_innermost(delta)
+            z = z if z is None else _time_innermost(z)
+            gathered = _gather(B, C, u.shape[0] // A.shape[0])
+            y, states = _span_by_span(u, delta, A, gathered, D, z, bias, softplus)
+            last = states[:, :, -1].contiguous()
+        ctx.softplus = softplus
+        ctx.save_for_backward(u, delta, A, B, C, D, z, bias, gathered, states)
         return y, last
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        *kept, borders = ctx.saved_tensors
-        rest = iter(kept)
-        inputs = tuple(next(rest) if given else None for given in ctx.inputs)
-        wide = ctx.flags[0]
-        return *_backward(inputs, ctx.flags, borders, _laid_out(grads[0], wide), grads[1]), None
+        return *_backward(*ctx.saved_tensors, *grads, softplus=ctx.softplus), None
 
 
-def _laid_out(x: Tensor | None, inner: bool) -> Tensor | None:
-    """(P, X, L) with X innermost, or with L innermost; copied only where it is not so."""
-    if x is None or x.stride(1 if inner else 2) == 1:
-        return x
-    return x.mT.contiguous().mT if inner else x.contiguous()
+def _time_innermost(x: Tensor) -> Tensor:
+    """(P, E, L) with any stride over sequences; copied only where it is not so."""
+    return x if x.stride()[1:] == (x.shape[2], 1) else x.contiguous()
 
 
-def _outer(x: Tensor, inner: bool) -> int:
-    return x.stride(2 if inner else 1)
+def _runs(L: int) -> int:
+    return next((runs for runs in RUNS if runs * RUN >= L), RUNS[-1])
 
 
-def _like(x: Tensor, inner: bool, count: int | None = None, dtype: Any = None) -> Tensor:
-    """An unwritten tensor of x's shape, with `count` sequences, in the given layout."""
-    P, X, L = x.shape
-    shape = (count or P, L, X) if inner else (count or P, X, L)
-    made = torch.empty(shape, dtype=dtype or x.dtype, device=x.device)
-    return made.mT if inner else made
+def _flags(
+    D: Tensor | None, z: Tensor | None, bias: Tensor | None, softplus: bool
+) -> dict[str, bool]:
+    return {
+        "SOFTPLUS": softplus, "HAS_D": D is not None, "HAS_Z": z is not None,
+        "HAS_BIAS": bias is not None,
+    }  # fmt: skip
 
 
-def _forward(
-    inputs: tuple[Tensor | None, ...], flags: tuple[bool, ...], keep: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    u, A = inputs[0], inputs[2]
-    assert u is not None
-    assert A is not None
-    y = _like(u, flags[0])
-    sizes, strides, options = _plan(inputs, flags)
-    (P, E, L), N = u.shape, A.shape[2]
+def _states(N: int) -> int:
+    return max(2, 1 << (N - 1).bit_length())
+
+
+def _tile(runs: int, channels: int) -> dict[str, int]:
+    """A thread has one run of one channel."""
+    return {
+        "STEPS": RUN, "RUNS": runs, "CHANNELS": channels, "num_warps": max(1, runs * channels // 32)
+    }  # fmt: skip
+
+
+def _step_by_step(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, z: Tensor | None,
+    bias: Tensor | None, softplus: bool,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """y, with channels innermost as u, delta and z have them, and the last state."""
+    (P, E, L), (directions, _, N) = u.shape, A.shape
+    y = torch.empty(P, L, E, dtype=u.dtype, device=u.device).mT
     last = torch.empty(P, E, N, device=u.device)
-    borders = torch.empty((P, -(-L // SPAN), N, E) if keep else (1,), device=u.device)
+    strides = [s for x in (u, delta, u if z is None else z) for s in (x.stride(0), x.stride(2))]
     with torch.cuda.device_of(u):
-        kernels.forward[(-(-E // CHANNELS), P)](
-            *(u if x is None else x for x in inputs), y, last, borders, *sizes[:3],
-            -(-L // STEPS[0]), sizes[3], *strides, _outer(y, flags[0]), KEEP=keep, STEPS=STEPS[0],
-            **options,
+        by_step.forward[(-(-E // STEP_CHANNELS), P)](
+            *(u if x is None else x for x in (u, delta, A, B, C, D, z, bias)), y, last,
+            E, L, N, P // directions, *strides, *B.stride(), *C.stride(),
+            **_flags(D, z, bias, softplus), STEPS=STEPS, CHANNELS=STEP_CHANNELS,
+            STATES=_states(N), num_warps=1,
         )  # fmt: skip
-    return y, last, borders
+    return y, last
+
+
+def _gather(B: Tensor, C: Tensor, batch: int) -> Tensor:
+    """Both, float32, in the order in which kernels read them: (P, N, spans, 2, RUN, runs)."""
+    P, N, L = B.shape
+    runs = _runs(L)
+    spans = -(-L // (RUN * runs))
+    gathered = torch.empty(P, N, spans, 2, RUN, runs, device=B.device)
+    with torch.cuda.device_of(B):
+        by_span.gather[(spans, P)](
+            B, C, gathered, L, N, spans, batch, *B.stride(), *C.stride(), STEPS=RUN, RUNS=runs,
+            STATES=_states(N),
+        )  # fmt: skip
+    return gathered
+
+
+def _span_by_span(
+    u: Tensor, delta: Tensor, A: Tensor, gathered: Tensor, D: Tensor | None, z: Tensor | None,
+    bias: Tensor | None, softplus: bool,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """y and the states after each span, (P, E, spans, N)."""
+    (P, E, L), (directions, _, N) = u.shape, A.shape
+    spans, runs = gathered.shape[2], gathered.shape[5]
+    y = torch.empty(P, E, L, dtype=u.dtype, device=u.device)
+    states = torch.empty(P, E, spans, N, device=u.device)
+    with torch.cuda.device_of(u):
+        by_span.forward[(-(-E // CHANNELS[0]), P)](
+            *(u if x is None else x for x in (u, delta, A, gathered, D, z, bias)), y, states,
+            E, L, N, spans, P // directions, u.stride(0), delta.stride(0),
+            0 if z is None else z.stride(0), **_flags(D, z, bias, softplus),
+            **_tile(runs, CHANNELS[0]),
+        )  # fmt: skip
+    return y, states
 
 
 def _backward(
-    inputs: tuple[Tensor | None, ...], flags: tuple[bool, ...], borders: Tensor,
-    grad_y: Tensor | None, grad_last: Tensor,
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, z: Tensor | None,
+    bias: Tensor | None, gathered: Tensor | None, states: Tensor | None, grad_y: Tensor,
+    grad_last: Tensor, *, softplus: bool,
 ) -> tuple[Tensor | None, ...]:  # fmt: skip
-    """Gradients of the eight inputs."""
-    u, delta, A, B, C, D, z, bias = inputs
-    assert u is not None
-    assert delta is not None
-    assert A is not None
-    assert B is not None
-    assert C is not None
-    assert grad_y is not None
-    wide, narrow = flags[0], flags[1]
-    sizes, strides, options = _plan(inputs, flags)
+    """Gradients of the first eight; `states` is None where there is one span."""
+    u, delta, grad_y = (_time_innermost(x) for x in (u, delta, grad_y))
+    z = z if z is None else _time_innermost(z)
     (P, E, L), (directions, _, N) = u.shape, A.shape
-    batch, programs = P // directions, -(-E // CHANNELS)
-    grad_u, grad_delta = _like(u, wide), _like(delta, wide)
-    grad_z = grad_u if z is None else _like(z, wide, P)
-    narrow_parts = torch.empty(2, P, programs, L, N, device=u.device)
-    tile = options["STATES"] * CHANNELS
-    scratch = torch.empty(P * programs * SPAN // STEPS[1] * tile, device=u.device)
-    parts = [torch.empty(P, E, *more, device=u.device) for more in ((N,), (), ())]
+    batch, groups = P // directions, -(-E // CHANNELS[1])
+    gathered = _gather(B, C, batch) if gathered is None else gathered
+    spans, runs = gathered.shape[2], gathered.shape[5]
+    made: dict[str, Any] = {"device": u.device}
+    grad_u, grad_delta = (torch.empty(P, E, L, dtype=x.dtype, **made) for x in (u, delta))
+    grad_z = grad_u if z is None else torch.empty(P, E, L, dtype=z.dtype, **made)
+    carries, parts_A = torch.empty(2, P, E, spans, N, **made)
+    parts = torch.empty(P, groups, N, spans, runs, 2, RUN, **made)
+    parts_D, parts_bias = torch.empty(2, P, E, **made)
+    grad_B, grad_C = (torch.empty(P, N, L, dtype=x.dtype, **made) for x in (B, C))
     with torch.cuda.device_of(u):
-        kernels.backward[(programs, P)](
-            *(u if x is None else x for x in inputs), grad_y, grad_last.contiguous(), borders,
-            scratch, grad_u, grad_delta, grad_z, parts[0], *narrow_parts, parts[1], parts[2],
-            *sizes, *strides, grad_y.stride(0), _outer(grad_y, wide), _outer(grad_u, wide),
-            STEPS=STEPS[1], **options,
+        by_span.backward[(groups, P)](
+            *(u if x is None else x for x in (u, delta, A, gathered, D, z, bias)), grad_y,
+            grad_last.contiguous(), carries if states is None else states, carries,
+            grad_u, grad_delta, grad_z, parts_A, parts, parts_D, parts_bias,
+            E, L, N, spans, batch, u.stride(0), delta.stride(0), 0 if z is None else z.stride(0),
+            grad_y.stride(0), **_flags(D, z, bias, softplus), **_tile(runs, CHANNELS[1]),
+            LEVELS=RUN.bit_length(), maxnreg=REGISTERS,
         )  # fmt: skip
-    for_A, for_D, for_bias = (p.unflatten(0, (directions, batch)).sum(1) for p in parts)
-    for_B, for_C = (p.sum(1).mT.to(B.dtype) for p in narrow_parts)
-    for_z = None
-    if z is not None:
-        for_z = grad_z if directions == 1 else grad_z.unflatten(0, (directions, batch)).sum(0)
+        by_span.collect[(spans, N, P)](
+            parts, grad_B, grad_C, L, N, groups, batch, STEPS=RUN, RUNS=runs,
+            GROUPS=min(32, 4096 // (RUN * runs)),
+        )  # fmt: skip
+    grad_A = parts_A.unflatten(0, (directions, batch)).sum((1, 3))
+    grad_D, grad_bias = (
+        x if x is None else part.unflatten(0, (directions, batch)).sum(1)
+        for x, part in ((D, parts_D), (bias, parts_bias))
+    )
+    if z is not None and directions == 2:
+        grad_z = grad_z.unflatten(0, (2, batch)).sum(0)
     return (
-        grad_u, grad_delta, for_A, for_B, for_C, None if D is None else for_D, for_z,
-        None if bias is None else for_bias,
+        grad_u, grad_delta, grad_A, grad_B, grad_C, grad_D, None if z is None else grad_z, grad_bias
     )  # fmt: skip
-
-
-def _plan(
-    inputs: tuple[Tensor | None, ...], flags: tuple[bool, ...]
-) -> tuple[tuple[int, ...], list[int], dict[str, Any]]:
-    """What both kernels are told: sizes, strides, and what is fixed when they are compiled."""
-    u, delta, A, B, C, D, z, bias = inputs
-    assert u is not None
-    assert A is not None
-    wide, narrow, softplus = flags
-    (P, E, L), (directions, _, N) = u.shape, A.shape
-    sizes = (E, L, N, P // directions)
-    strides = []
-    for x, inner in ((u, wide), (delta, wide), (z, wide), (B, narrow), (C, narrow)):
-        strides += [0, 0] if x is None else [x.stride(0), _outer(x, inner)]
-    options = {
-        "E_INNER": wide, "N_INNER": narrow, "BOTH": directions == 2, "SOFTPLUS": softplus,
-        "HAS_D": D is not None, "HAS_Z": z is not None, "HAS_BIAS": bias is not None,
-        "SPAN": SPAN, "CHANNELS": CHANNELS, "STATES": max(2, 1 << (N - 1).bit_length()),
-        "num_warps": 1,
-    }  # fmt: skip
-    return sizes, strides, options

@@ -8,11 +8,16 @@ dense counterpart, with the same weights.
 
 from __future__ import annotations
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mambamim.errors import BadInputError
+from mambamim.ops.bias_act import bare, bias_act, convolve_act
+from mambamim.ops.depthwise_conv import DepthwiseConv3d
+from mambamim.ops.triton_support import fused_kernels
 from mambamim.ops.visible_blocks import VisibleBlocks
 
 # A mask (B, d, h, w) bool, blocks of what a mask shows, or None: all is visible.
@@ -53,6 +58,24 @@ def convolve(conv: nn.Conv3d, x: Tensor, visible: Visible) -> Tensor:
         visible: of `x`.
     """
     return visible.convolve(conv, x) if isinstance(visible, VisibleBlocks) else conv(x)
+
+
+def convolve_bare(conv: nn.Conv3d, x: Tensor, visible: Visible) -> tuple[Tensor, Tensor | None]:
+    """`convolve`, and the bias that is left to the kernel that comes next, see `bare`."""
+    if not isinstance(visible, VisibleBlocks):
+        return bare(conv, x)
+    if isinstance(conv, DepthwiseConv3d) or fused_kernels("bias_act_triton", x) is None:
+        return visible.convolve(conv, x), None
+    unbiased = copy.copy(conv)  # shares the weight
+    unbiased._parameters = {**conv._parameters, "bias": None}
+    return visible.convolve(unbiased, x), conv.bias
+
+
+def convolve_leaky(conv: nn.Conv3d, x: Tensor, visible: Visible, slope: float) -> Tensor:
+    """`convolve` and a leaky ReLU; masked places are not hidden yet."""
+    if isinstance(visible, VisibleBlocks):
+        return bias_act(*convolve_bare(conv, x, visible), slope)
+    return convolve_act(conv, x, slope)
 
 
 def visible_moments(x: Tensor, visible: Tensor, groups: int) -> tuple[Tensor, Tensor]:

@@ -46,3 +46,13 @@ def kernels(name: str, like: Tensor) -> ModuleType | None:
     if not can_run(like):
         return None
     return _module(name)
+
+
+def is_channels_last(x: Tensor) -> bool:
+    """Whether the channels of (B, C, D, H, W) are innermost."""
+    return x.is_contiguous(memory_format=torch.channels_last_3d)
+
+
+def fused_kernels(name: str, x: Tensor) -> ModuleType | None:
+    """`kernels` that work on features (B, C, D, H, W) channels-last; None for another layout."""
+    return kernels(name, x) if is_channels_last(x) else None

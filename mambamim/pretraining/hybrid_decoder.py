@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mambamim.ops.group_norm import GroupNormReLU
 from mambamim.ops.sparse import spread_visible
+from mambamim.ops.thin_conv import ThinConv3d
 from mambamim.pretraining.runs import find_runs
 
 
@@ -81,7 +82,7 @@ class HybridDecoder(nn.Module):
         joined = list(zip(shallow, widths, strict=False)) if self.joins else []
         self.tokens = nn.ModuleList(LearnableToken(source) for source, _ in joined)
         self.skip_projections = nn.ModuleList(
-            nn.Conv3d(source, target, 3, padding=1) for source, target in joined
+            ThinConv3d(source, target) for source, target in joined
         )
         self.ups = nn.ModuleList(
             UpBlock(deep, fine, fine if self.joins else 0)
@@ -117,7 +118,7 @@ def _two_convolutions(in_channels: int, out_channels: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for source in (in_channels, out_channels):
         layers += [
-            nn.Conv3d(source, out_channels, 3, padding=1, bias=False),
+            ThinConv3d(source, out_channels, bias=False),
             GroupNormReLU(math.gcd(8, out_channels), out_channels),
         ]
     return nn.Sequential(*layers)

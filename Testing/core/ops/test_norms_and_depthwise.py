@@ -106,7 +106,15 @@ def test_kernels_are_missed_plainly(monkeypatch):
     assert kernels("channel_norm_triton", gpu) is None  # an old card
     monkeypatch.setattr(triton_support, "is_capable", lambda index: True)
     monkeypatch.setitem(sys.modules, "triton", None)
-    for name in ("channel_norm_triton", "depthwise_triton", "group_norm_triton"):
+    for name in (
+        "bias_act_triton",
+        "channel_norm_triton",
+        "depthwise_triton",
+        "group_factors_triton",
+        "group_norm_triton",
+        "visible_blocks_triton",
+        "visible_depthwise_triton",
+    ):
         monkeypatch.delitem(sys.modules, f"mambamim.ops.{name}", raising=False)
         triton_support._module.cache_clear()
         assert kernels(name, gpu) is None  # Triton is not installed
