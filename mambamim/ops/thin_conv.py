@@ -54,8 +54,8 @@ def thin_conv(
     Returns:
         (B, C_out, D, H, W).
     """
-    found = fused_kernels("thin_conv_triton", x)
-    if found and weight.shape[0] < _ENOUGH_OUTPUTS and weight.shape[1] <= _MOST_INPUTS:
+    few = weight.shape[0] < _ENOUGH_OUTPUTS and weight.shape[1] <= _MOST_INPUTS
+    if few and (found := fused_kernels("thin_conv_triton", x)):
         if torch.is_autocast_enabled(x.device.type):
             x = x.to(torch.get_autocast_dtype(x.device.type))
         if x.dtype in _DTYPES:

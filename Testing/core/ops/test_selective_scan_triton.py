@@ -1,71 +1,138 @@
-"""The Triton backend: when it is taken and, where a GPU is, that it equals the torch backend."""
+"""The Triton backend: when it is taken, and that its kernels equal the torch backend."""
 
 import importlib
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from mambamim.errors import MissingDependencyError
-from mambamim.ops.selective_scan import BACKENDS, Backend, choose_backend, describe_backends
+from mambamim.ops.selective_scan import (
+    BACKENDS,
+    Backend,
+    choose_backend,
+    describe_backends,
+    selective_scan,
+)
 from mambamim.ops.selective_scan_torch import scan_torch
 
 # The package has a function of the same name.
 module = importlib.import_module("mambamim.ops.selective_scan")
 CUDA = torch.device("cuda")
-WHY_NOT = BACKENDS["triton"].reason_against(CUDA)
-on_gpu = pytest.mark.skipif(bool(WHY_NOT), reason=f"Triton backend: {WHY_NOT}")
 
 
-def make(batch, width, states, length, dtype=torch.float32, device="cpu"):
-    """u, delta, A, B, C with B transposed in memory, as the mixer's projection leaves it."""
+def make(batch, width, states, length, directions=1, inner=True, rest=True, dtype=torch.float32):
+    """Arguments of `scan_triton`; `inner` as linear layers leave them, channels innermost."""
     generator = torch.Generator().manual_seed(0)
 
     def draw(*shape):
         return torch.randn(*shape, generator=generator)
 
-    u, delta = draw(batch, width, length), F.softplus(draw(batch, width, length))
-    A = -torch.exp(draw(width, states))
-    B, C = draw(batch, length, states), draw(batch, states, length)
-    u, delta, B, C = (x.to(device, dtype) for x in (u, delta, B, C))
-    return u, delta, A.to(device), B.mT, C
+    def timed(count, channels):
+        flat = draw(count, length, channels).mT if inner else draw(count, channels, length)
+        return flat.to(dtype)
+
+    count = batch * directions
+    found = {
+        "u": timed(count, width),
+        "delta": timed(count, width) if rest else timed(count, width).abs(),
+        "A": -torch.exp(draw(directions, width, states)),
+        "B": timed(count, states),
+        "C": timed(count, states),
+    }
+    if rest:
+        more = {"D": draw(directions, width), "delta_bias": draw(directions, width)}
+        found |= {**more, "z": timed(batch, width)}
+    return found
+
+
+def leaves_of(arguments, device, dtype=None):
+    return {k: v.to(device, dtype).detach().requires_grad_() for k, v in arguments.items()}
+
+
+def scan_exactly(batch, softplus, A, **arguments):
+    """The same with the torch backend, direction by direction; what is timed is turned round."""
+    ys, states = [], []
+    for direction in range(len(A)):
+        part = slice(direction * batch, (direction + 1) * batch)
+        given = {k: arguments[k][part] for k in ("u", "delta", "B", "C")}
+        if "z" in arguments:
+            given["z"] = arguments["z"]
+        if direction:
+            given = {k: v.flip(2) for k, v in given.items()}
+        given |= {k: arguments[k][direction] for k in ("D", "delta_bias") if k in arguments}
+        y, state = selective_scan(
+            **given, A=A[direction], delta_softplus=softplus, return_last_state=True,
+            backend="torch",
+        )  # fmt: skip
+        ys.append(y.flip(2) if direction else y)
+        states.append(state)
+    return torch.cat(ys), torch.cat(states)
 
 
 def error(found, wanted):
-    return ((found.double() - wanted.double()).norm() / wanted.double().norm()).item()
+    found, wanted = found.detach().cpu().double(), wanted.detach().cpu().double()
+    return ((found - wanted).norm() / wanted.norm()).item()
 
 
-@on_gpu
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize(
-    "size", [(2, 33, 16, 7), (2, 8, 16, 16), (1, 40, 4, 17), (2, 37, 5, 54), (8, 96, 16, 216)]
-)
-def test_values_and_gradients_equal_the_torch_backend(size, dtype):
-    leaves = [x.detach().requires_grad_() for x in make(*size, dtype=dtype, device="cuda")]
-    exact = [x.detach().double().requires_grad_() for x in leaves]
-    got, want = BACKENDS["triton"].core(*leaves), scan_torch(*exact)
+CASES = [
+    {"directions": 2},
+    {"directions": 2, "inner": False},
+    {"rest": False},
+    {"dtype": torch.bfloat16},
+    {"dtype": torch.bfloat16, "inner": False, "directions": 2},
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("size", [(2, 9, 4, 19), (1, 5, 3, 70), (1, 3, 16, 5)])
+def test_values_and_gradients_equal_the_torch_backend(size, case, kernel_device):
+    triton_scan = importlib.import_module("mambamim.ops.selective_scan_triton").scan_triton
+    rest = case.get("rest", True)
+    arguments = make(*size, **case)
+    leaves = leaves_of(arguments, kernel_device)
+    exact = leaves_of(arguments, "cpu", torch.float64)
+    got = triton_scan(**leaves, delta_softplus=rest)
+    want = scan_exactly(size[0], rest, **exact)
+    assert got[0].dtype == arguments["u"].dtype
+    assert got[1].dtype == torch.float32
     # Different weights on output and last state, so that both ways into the gradient are seen.
-    weights = [torch.randn_like(x) for x in got]
+    weights = [torch.randn(x.shape, generator=torch.Generator().manual_seed(1)) for x in got]
     grads = [
-        torch.autograd.grad(sum((w * x).sum() for w, x in zip(weights, out, strict=True)), inputs)
+        torch.autograd.grad(
+            sum((w.to(x) * x).sum() for w, x in zip(weights, out, strict=True)),
+            list(inputs.values()),
+        )
         for out, inputs in ((got, leaves), (want, exact))
     ]
-    assert {x.dtype for x in got} == {torch.float32}
-    assert [g.dtype for g in grads[0]] == [x.dtype for x in leaves]
-    for found, wanted in zip(got, want, strict=True):
-        assert error(found, wanted) < 1e-5
-    for found, wanted in zip(*grads, strict=True):
-        assert error(found, wanted) < (1e-5 if found.dtype == torch.float32 else 5e-3)
+    limit = 2e-6 if arguments["u"].dtype == torch.float32 else 1e-2
+    for found, wanted in zip([*got, *grads[0]], [*want, *grads[1]], strict=True):
+        assert error(found, wanted) < limit
+    assert [g.dtype for g in grads[0]] == [x.dtype for x in leaves.values()]
 
 
-@on_gpu
-def test_gradients_are_the_same_every_time():
-    leaves = [x.detach().requires_grad_() for x in make(2, 64, 16, 54, device="cuda")]
+def test_gradients_are_the_same_every_time(kernel_device):
+    triton_scan = importlib.import_module("mambamim.ops.selective_scan_triton").scan_triton
+    leaves = leaves_of(make(2, 12, 4, 20), kernel_device)
     first, again = (
-        torch.autograd.grad(BACKENDS["triton"].core(*leaves)[0].square().sum(), leaves)
+        torch.autograd.grad(
+            triton_scan(**leaves, delta_softplus=True)[0].square().sum(), list(leaves.values())
+        )
         for _ in range(2)
     )
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+def test_the_backend_gives_what_torch_gives(kernel_device, monkeypatch):
+    monkeypatch.setattr(Backend, "reason_against", lambda self, device=None: "")
+    arguments = {
+        k: v[0] if k in ("A", "D", "delta_bias") else v for k, v in make(2, 6, 4, 11).items()
+    }
+    options = {"delta_softplus": True, "return_last_state": True}
+    given = {k: v.to(kernel_device) for k, v in arguments.items()}
+    got = selective_scan(**given, **options, backend="triton")
+    want = selective_scan(**arguments, **options, backend="torch")
+    for found, wanted in zip(got, want, strict=True):
+        assert error(found, wanted) < 1e-6
 
 
 def test_it_comes_first_where_it_can_run(monkeypatch):
@@ -87,9 +154,9 @@ def test_without_a_gpu_the_reason_is_told():
     found = describe_backends()
     assert found["triton"] == "no CUDA device"
     assert "triton: no CUDA device" in found["auto"]
-    u, delta, A, B, C = make(1, 4, 4, 8)
+    x = torch.zeros(1, 4, 8)
     with pytest.raises(MissingDependencyError, match="'triton' cannot run: no CUDA device"):
-        module.selective_scan(u, delta, A, B, C, backend="triton")
+        selective_scan(x, x, torch.zeros(4, 4), x, x, backend="triton")
 
 
 def test_a_broken_package_is_named(monkeypatch):
@@ -99,26 +166,29 @@ def test_a_broken_package_is_named(monkeypatch):
     assert backend.reason_against(torch.device("cpu")) == "the tensors are on the cpu"
 
 
-def test_double_precision_is_left_to_torch():
-    inputs = [x.double() for x in make(1, 6, 4, 20)]
-    for found, wanted in zip(BACKENDS["triton"].core(*inputs), scan_torch(*inputs), strict=True):
+def test_double_precision_is_left_to_torch(monkeypatch):
+    monkeypatch.setattr(Backend, "reason_against", lambda self, device=None: "")
+    whole = make(1, 6, 4, 20, dtype=torch.float64)
+    inputs = {k: (v[0] if k in ("A", "D", "delta_bias") else v).double() for k, v in whole.items()}
+    options = {"delta_softplus": True, "return_last_state": True}
+    got = selective_scan(**inputs, **options, backend="triton")
+    want = selective_scan(**inputs, **options, backend="torch")
+    for found, wanted in zip(got, want, strict=True):
         assert found.dtype == torch.float64
         assert torch.equal(found, wanted)
 
 
-def test_half_precision_reaches_it_uncopied_but_for_the_step_size(monkeypatch):
+def test_a_whole_backend_is_given_everything_as_it_is(monkeypatch):
     seen = {}
 
     def core(*inputs):
-        seen["dtypes"] = [x.dtype for x in inputs]
-        return scan_torch(*(x.float() for x in inputs))
+        seen["dtypes"] = [getattr(x, "dtype", x) for x in inputs]
+        return inputs[0], torch.zeros(1, 6, 4)
 
-    monkeypatch.setitem(BACKENDS, "spy", Backend(core, half=True))
-    u, delta, A, B, C = make(1, 6, 4, 20, dtype=torch.bfloat16)
-    arguments = {"D": torch.ones(6), "delta_softplus": True, "return_last_state": True}
-    y, state = module.selective_scan(u, delta, A, B, C, **arguments, backend="spy")
+    monkeypatch.setitem(BACKENDS, "spy", Backend(core, whole=True))
+    whole = make(1, 6, 4, 20, dtype=torch.bfloat16)
+    inputs = {k: v[0] if k in ("A", "D", "delta_bias") else v for k, v in whole.items()}
+    y, _ = selective_scan(**inputs, delta_softplus=True, return_last_state=True, backend="spy")
     half, full = torch.bfloat16, torch.float32
-    assert seen["dtypes"] == [half, full, full, half, half]
-    want, want_state = module.selective_scan(u, delta, A, B, C, **arguments, backend="torch")
-    assert torch.equal(y, want)
-    assert torch.equal(state, want_state)
+    assert seen["dtypes"] == [half, half, full, half, half, full, half, full, True]
+    assert torch.equal(y, inputs["u"])

@@ -6,9 +6,10 @@ import sys
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from mambamim.ops import triton_support
-from mambamim.ops.thin_conv import thin_conv
+from mambamim.ops.thin_conv import ThinConv3d, is_thin, thin_conv
 
 # (B, C_in, D, H, W) and C_out: sides that are no multiple of any tile, and lines that hold no
 # two voxels for each row of a matrix (odd W) or hold eight.
@@ -123,6 +124,35 @@ def test_other_layouts_and_wide_weights_are_torchs_own(kernel_device, monkeypatc
     triton_support._module.cache_clear()
     x, weight, _ = draw((1, 16, 2, 3, 4), 16, kernel_device)
     assert thin_conv(x.contiguous(), weight).shape == x.shape
-    x, weight, _ = draw((1, 130, 2, 2, 2), 2, kernel_device)
-    assert thin_conv(x, weight).shape == (1, 2, 2, 2, 2)
+    for inputs, outputs in ((130, 2), (16, 64)):
+        x, weight, _ = draw((1, inputs, 2, 2, 2), outputs, kernel_device)
+        assert thin_conv(x, weight).shape == (1, outputs, 2, 2, 2)
     triton_support._module.cache_clear()
+
+
+def test_gradients_of_many_channels_are_cudnns(kernel_device):
+    """Forward by the kernel, backward by torch."""
+    values = draw((2, 80, 2, 3, 4), 16, kernel_device)
+    got = run(lambda x, w, b: thin_conv(x, w, b, 0.1), values)
+    want = run(plain(0.1), [value.detach().requires_grad_() for value in values])
+    assert max(differ(got, want)) < 1e-5
+
+
+def test_layers_that_it_can_stand_for_are_known():
+    thin = nn.Conv3d(16, 32, 3, padding=1)
+    assert is_thin(thin)
+    assert is_thin(ThinConv3d(16, 32, bias=False))
+    others = [
+        nn.Conv3d(16, 64, 3, padding=1),
+        nn.Conv3d(256, 32, 3, padding=1),
+        nn.Conv3d(16, 32, 3),
+        nn.Conv3d(16, 32, 3, padding=1, stride=2),
+        nn.Conv3d(16, 32, 1),
+        nn.Conv3d(16, 32, 3, padding=1, groups=2),
+        nn.Conv3d(16, 32, 3, padding=1, padding_mode="replicate"),
+        nn.ConvTranspose3d(16, 32, 3, padding=1),
+    ]
+    assert not any(is_thin(layer) for layer in others)
+    x = torch.randn(1, 16, 4, 4, 4)
+    layer = ThinConv3d(16, 8)
+    assert torch.equal(layer(x), F.conv3d(x, layer.weight, layer.bias, padding=1))
