@@ -47,12 +47,18 @@ class ScanDirection(nn.Module):
         with torch.no_grad():
             self.dt_proj.bias.copy_(steps + torch.log(-torch.expm1(-steps)))  # softplus inverted
 
+    @property
+    def taps(self) -> tuple[Tensor, Tensor]:
+        """Of the short filter: weight (E, K) and bias (E,)."""
+        assert self.conv1d.bias is not None
+        return self.conv1d.weight[:, 0], self.conv1d.bias
+
     def forward(self, x: Tensor, gate: Tensor | None = None) -> Tensor:
         """(B, E, L) -> (B, E, L), each position knowing itself and those before it.
 
         With `gate` (B, E, L) what comes out is multiplied by its SiLU.
         """
-        x = causal_conv1d(x, self.conv1d.weight[:, 0], self.conv1d.bias)
+        x = causal_conv1d(x, *self.taps)
         step, B, C = self.x_proj(x.transpose(1, 2)).transpose(1, 2).split(self.split, 1)
         delta = self.dt_proj.weight @ step
         A = -torch.exp(self.A_log.float())
@@ -83,7 +89,7 @@ def scan_both(
         return torch.stack([pick(ahead), pick(back)])
 
     batch = len(x)
-    xs = causal_conv1d_both(x, both(lambda d: d.conv1d.weight[:, 0]), both(lambda d: d.conv1d.bias))
+    xs = causal_conv1d_both(x, both(lambda d: d.taps[0]), both(lambda d: d.taps[1]))
     tokens = xs.mT.reshape(2, -1, xs.shape[1])  # (2, B L, E)
     projected = tokens @ both(lambda d: d.x_proj.weight).mT
     step, B, C = projected.split(ahead.split, 2)

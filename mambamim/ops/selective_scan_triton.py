@@ -17,8 +17,10 @@ from mambamim.ops import selective_scan_steps_triton as by_step
 
 RUN = 8  # steps of a span that a thread takes alone
 RUNS = (8, 16, 32)  # of a span: the first that have all steps, or the last
-CHANNELS = (8, 8)  # of a program span by span, forward and backward
-REGISTERS = 128  # of a thread backward: more would leave too few threads to hide waiting
+RUNS_BACK = 8  # of a span where gradients are asked for: fewer threads to pass states between
+CHANNELS = (8, 4)  # of a program span by span, forward and backward
+REGISTERS = 168  # of a thread backward: more would leave too few threads to hide waiting
+LONGEST_BY_STEP = 256
 STEPS, STEP_CHANNELS = 8, 8  # step by step: whose loads are issued at once; of a program
 
 
@@ -60,13 +62,18 @@ class _Scan(torch.autograd.Function):
         z: Tensor | None, bias: Tensor | None, softplus: bool,
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
         gathered = states = None
+        keeps = any(ctx.needs_input_grad)
         wide = (u, delta) if z is None else (u, delta, z)
-        if u.shape[2] <= RUN * RUNS[-1] and all(x.stride(1) == 1 for x in wide):
+        # Step by step, no states are kept: with gradients there must be no span but one.
+        if u.shape[2] <= (RUN * RUNS_BACK if keeps else LONGEST_BY_STEP) and all(
+            x.stride(1) == 1 for x in wide
+        ):
             y, last = _step_by_step(u, delta, A, B, C, D, z, bias, softplus)
         else:
             u, delta = _time_innermost(u), _time_innermost(delta)
             z = z if z is None else _time_innermost(z)
-            gathered = _gather(B, C, u.shape[0] // A.shape[0])
+            runs = RUNS_BACK if keeps else _runs(u.shape[2])
+            gathered = _gather(B, C, u.shape[0] // A.shape[0], runs)
             y, states = _span_by_span(u, delta, A, gathered, D, z, bias, softplus)
             last = states[:, :, -1].contiguous()
         ctx.softplus = softplus
@@ -126,10 +133,9 @@ def _step_by_step(
     return y, last
 
 
-def _gather(B: Tensor, C: Tensor, batch: int) -> Tensor:
+def _gather(B: Tensor, C: Tensor, batch: int, runs: int) -> Tensor:
     """Both, float32, in the order in which kernels read them: (P, N, spans, 2, RUN, runs)."""
     P, N, L = B.shape
-    runs = _runs(L)
     spans = -(-L // (RUN * runs))
     gathered = torch.empty(P, N, spans, 2, RUN, runs, device=B.device)
     with torch.cuda.device_of(B):
@@ -169,7 +175,7 @@ def _backward(
     z = z if z is None else _time_innermost(z)
     (P, E, L), (directions, _, N) = u.shape, A.shape
     batch, groups = P // directions, -(-E // CHANNELS[1])
-    gathered = _gather(B, C, batch) if gathered is None else gathered
+    gathered = _gather(B, C, batch, RUNS_BACK) if gathered is None else gathered
     spans, runs = gathered.shape[2], gathered.shape[5]
     made: dict[str, Any] = {"device": u.device}
     grad_u, grad_delta = (torch.empty(P, E, L, dtype=x.dtype, **made) for x in (u, delta))

@@ -84,7 +84,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("size", [(2, 9, 4, 19), (1, 5, 3, 70), (1, 3, 16, 5)])
+@pytest.mark.parametrize("size", [(2, 9, 4, 19), (1, 5, 3, 70), (1, 3, 2, 150), (1, 3, 16, 5)])
 def test_values_and_gradients_equal_the_torch_backend(size, case, kernel_device):
     triton_scan = importlib.import_module("mambamim.ops.selective_scan_triton").scan_triton
     rest = case.get("rest", True)
@@ -120,6 +120,21 @@ def test_gradients_are_the_same_every_time(kernel_device):
         for _ in range(2)
     )
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize("length", [70, 300])
+@pytest.mark.parametrize("inner", [True, False])
+def test_without_gradients_the_values_are_the_same(length, inner, kernel_device):
+    """Then other kernels and longer spans are taken."""
+    triton_scan = importlib.import_module("mambamim.ops.selective_scan_triton").scan_triton
+    arguments = make(1, 5, 3, length, directions=2, inner=inner)
+    with torch.no_grad():
+        got = triton_scan(
+            **{k: v.to(kernel_device) for k, v in arguments.items()}, delta_softplus=True
+        )
+    want = scan_exactly(1, True, **{k: v.double() for k, v in arguments.items()})
+    for found, wanted in zip(got, want, strict=True):
+        assert error(found, wanted) < 2e-6
 
 
 def test_the_backend_gives_what_torch_gives(kernel_device, monkeypatch):
