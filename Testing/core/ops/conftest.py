@@ -1,15 +1,11 @@
-"""Kernels for GPUs, interpreted where there is none: slow, and the same arithmetic."""
+"""Where kernels run in tests."""
 
 import importlib.util
-import os
 
 import pytest
 import torch
 
 from mambamim.ops import triton_support
-
-if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # read when kernels are defined, so before any test
 
 
 @pytest.fixture
