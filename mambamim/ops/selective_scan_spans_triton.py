@@ -1,4 +1,4 @@
-"""Triton kernels of the selective scan that walk through time span by span, parallel within one.
+"""Triton kernels of the selective scan, backward, that walk through time span by span.
 
 Letters as in `selective_scan_torch`. Step t of a span is step k = t % STEPS of run t // STEPS. A
 thread has one run of one channel: (CHANNELS, RUNS) tensors, STEPS of them in a tuple. It goes
@@ -14,6 +14,7 @@ them; what the channels of a program give to their gradients is `collected` from
 from __future__ import annotations
 
 from mambamim.errors import MissingDependencyError
+from mambamim.ops.selective_scan_chunks_triton import stacked
 from mambamim.ops.selective_scan_steps_triton import read, step_size
 
 try:
@@ -26,26 +27,10 @@ except ImportError as error:
 
 
 @triton.jit
-def _join(decay_1, state_1, decay_2, state_2):
-    return decay_1 * decay_2, decay_2 * state_1 + state_2
-
-
-@triton.jit
 def _join_both(decay_1, state_1, back_1, grad_1, decay_2, state_2, back_2, grad_2):
     return (
         decay_1 * decay_2, decay_2 * state_1 + state_2, back_1 * back_2, back_2 * grad_1 + grad_2,
     )  # fmt: skip
-
-
-@triton.jit
-def _stacked(rows, LEVELS: tl.constexpr):
-    """Tensors of one shape, 2^LEVELS of them, to one with LEVELS more axes, slowest first."""
-    for level in tl.static_range(LEVELS - 1, -1, -1):
-        joined = ()
-        for k in tl.static_range(2**level):
-            joined = joined + (tl.join(rows[k], rows[2**level + k]),)
-        rows = joined
-    return rows[0]
 
 
 @triton.jit
@@ -99,62 +84,6 @@ def collect(
     total = tl.sum(total, 0)
     tl.store(grad_B + at, total.to(grad_B.dtype.element_ty), mask=there & of_B)
     tl.store(grad_C + at, total.to(grad_C.dtype.element_ty), mask=there & ~of_B)
-
-
-@triton.jit
-def forward(
-    u, delta, A, gathered, D, z, bias, y, states, E, L, N, spans, batch, u_b, delta_b, z_b,
-    SOFTPLUS: tl.constexpr, HAS_D: tl.constexpr, HAS_Z: tl.constexpr, HAS_BIAS: tl.constexpr,
-    STEPS: tl.constexpr, RUNS: tl.constexpr, CHANNELS: tl.constexpr,
-):  # fmt: skip
-    """y and the states after each span, (P, E, spans, N)."""
-    p = tl.program_id(1).to(tl.int64)
-    e = tl.program_id(0) * CHANNELS + tl.arange(0, CHANNELS)[:, None]
-    run = tl.arange(0, RUNS)[None]
-    inside, turned, own = e < E, p >= batch, (p // batch) * E + e
-    before = tl.maximum(run - 1, 0) + tl.zeros((CHANNELS, RUNS), tl.int32)
-    u, delta, z = u + p * u_b + e * L, delta + p * delta_b + e * L, z + (p % batch) * z_b + e * L
-    y, states = y + (p * E + e) * L, states + (p * E + e) * spans * N
-    through = read(D, own, inside) if HAS_D else tl.zeros((CHANNELS, 1), tl.float32)
-    shift = read(bias, own, inside) if HAS_BIAS else tl.zeros((CHANNELS, 1), tl.float32)
-    for span in range(spans):
-        at, timely = _times(span, run, L, turned, STEPS, RUNS)
-        sizes, puts, outs = (), (), ()
-        for k in tl.static_range(STEPS):
-            there = inside & timely[k]
-            value = read(u, at[k], there)
-            size = step_size(read(delta, at[k], there) + shift, there, SOFTPLUS)
-            sizes, puts, outs = sizes + (size,), puts + (size * value,), outs + (through * value,)
-        for n in range(N):
-            rate = read(A, own * N + n, inside) * 1.4426950408889634
-            weights = gathered + ((p * N + n) * spans + span) * (2 * STEPS * RUNS)
-            weights += run + tl.zeros((CHANNELS, RUNS), tl.int32)
-            start = read(states, (span - 1) * N + n, inside & (span > 0))
-            decays, drives = (), ()
-            decay = tl.full((CHANNELS, RUNS), 1.0, tl.float32)
-            state = tl.zeros((CHANNELS, RUNS), tl.float32)
-            for k in tl.static_range(STEPS):
-                decays = decays + (tl.exp2(sizes[k] * rate),)
-                drives = drives + (puts[k] * tl.load(weights + k * RUNS),)
-                state = decays[k] * state + drives[k]
-                decay *= decays[k]
-            state = tl.where(run == 0, state + decay * start, state)
-            _, ends = tl.associative_scan((decay, state), 1, _join)
-            tl.store(states + span * N + n + run - (RUNS - 1), ends, inside & (run == RUNS - 1))
-            state = tl.where(run == 0, start, tl.gather(ends, before, 1))
-            news = ()
-            for k in tl.static_range(STEPS):
-                state = decays[k] * state + drives[k]
-                news = news + (outs[k] + tl.load(weights + (STEPS + k) * RUNS) * state,)
-            outs = news
-        tl.debug_barrier()  # other threads read the states in the next span
-        for k in tl.static_range(STEPS):
-            there = inside & timely[k]
-            out = outs[k]
-            if HAS_Z:
-                gate = read(z, at[k], there)
-                out *= gate * tl.sigmoid(gate)
-            tl.store(y + at[k], out.to(y.dtype.element_ty), mask=there)
 
 
 @triton.jit
@@ -246,7 +175,7 @@ def backward(
             for_puts, for_sizes = new_puts, new_sizes
             for_A = tl.sum(for_A, 1, keep_dims=True)
             tl.store(grad_A + span * N + n + run, for_A + none, mask=inside & (run == 0))
-            part = tl.sum(_stacked(for_Bs + for_Cs, LEVELS), 0)
+            part = tl.sum(stacked(for_Bs + for_Cs, LEVELS), 0)
             cell = tl.arange(0, RUNS * 2 * STEPS)
             group = ((p * tl.num_programs(0) + tl.program_id(0)) * N + n) * spans + span
             tl.store(

@@ -4,8 +4,8 @@ Letters as in `selective_scan_torch`. A program, one warp, has a tile (STATES, C
 has some states of one channel, so that only y = C h needs other threads, and few. Loads of STEPS
 steps are issued before the first is used, as one after the other they would each wait for memory.
 
-u, delta, z and y are (P, E, L) with channels innermost, as linear layers leave them, and any
-strides `x_b` over sequences and `x_t` over time; B and C are (P, N, L) of any strides. P counts the
+u, delta and z are (P, E, L), B and C (P, N, L), of any strides; faster with channels innermost, as
+linear layers leave them, and as y is. P counts the
 batch once per direction; sequences from `batch` on are walked from their end. Weights have a row
 per direction.
 """
@@ -31,11 +31,24 @@ def read(x, at, there):
 
 @triton.jit
 def _softplus(x):
-    """log(1 + exp(x)); what 1 + exp(x) rounds away for small exp(x) is put back."""
-    grown = tl.exp(tl.minimum(x, 20.0))
-    above = 1.0 + grown
-    bent = tl.where(above == 1.0, grown, tl.log(above) * (grown / (above - 1.0)))
-    return tl.where(x > 20.0, x, bent)
+    """log(1 + exp(x)), as precise where it is small.
+
+    That is max(x, 0) + log(1 + g) with g = exp(-|x|), and log(1 + g) = 2 artanh(g / (2 + g)), whose
+    argument is at most 1/3: seven terms of its series are all that float32 holds.
+    """
+    grown = tl.exp2(-1.4426950408889634 * tl.abs(x))
+    s = grown / (2.0 + grown)
+    square = s * s
+    series = 1.0 / 13
+    for k in tl.static_range(5, -1, -1):
+        series = series * square + 1.0 / (2 * k + 1)
+    return tl.maximum(x, 0.0) + 2.0 * s * series
+
+
+@triton.jit
+def silu(x):
+    """x sigmoid(x)."""
+    return x / (1.0 + tl.exp2(-1.4426950408889634 * x))
 
 
 @triton.jit
@@ -71,7 +84,7 @@ def _steps(
 @triton.jit
 def forward(
     u, delta, A, B, C, D, z, bias, y, last, E, L, N, batch,
-    u_b, u_t, delta_b, delta_t, z_b, z_t, B_b, B_n, B_t, C_b, C_n, C_t,
+    u_b, u_e, u_t, delta_b, delta_e, delta_t, z_b, z_e, z_t, B_b, B_n, B_t, C_b, C_n, C_t,
     SOFTPLUS: tl.constexpr, HAS_D: tl.constexpr, HAS_Z: tl.constexpr, HAS_BIAS: tl.constexpr,
     STEPS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
 ):  # fmt: skip
@@ -84,7 +97,8 @@ def forward(
     rates = read(A, own[None] * N + n[:, None], pair) * 1.4426950408889634
     through = read(D, own, inside) if HAS_D else tl.zeros((CHANNELS,), tl.float32)
     shift = read(bias, own, inside) if HAS_BIAS else tl.zeros((CHANNELS,), tl.float32)
-    u, delta, z = u + p * u_b + e, delta + p * delta_b + e, z + (p % batch) * z_b + e
+    u, delta = u + p * u_b + e * u_e, delta + p * delta_b + e * delta_e
+    z += (p % batch) * z_b + e * z_e
     B, C, y, turned = B + p * B_b + n * B_n, C + p * C_b + n * C_n, y + p * E * L + e, p >= batch
     state = tl.zeros((STATES, CHANNELS), tl.float32)
     us, raws, gates, Bs, Cs = _steps(
@@ -105,7 +119,7 @@ def forward(
             out = tl.sum(state * Cs[k].to(tl.float32)[:, None], 0) + through * value
             if HAS_Z:
                 gate = gates[k].to(tl.float32)
-                out *= gate * tl.sigmoid(gate)
+                out *= silu(gate)
             outs = outs + (out,)
         for k in tl.static_range(STEPS):  # at once: a load is not moved before a store
             t = first + k

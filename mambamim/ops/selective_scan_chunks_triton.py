@@ -1,0 +1,198 @@
+"""Triton kernel of the selective scan, forward, that walks through time in chunks at once.
+
+Letters as in `selective_scan_torch`. A thread has one channel with all its states and walks through
+one chunk of time, STEPS at once, so that no thread needs another. What a chunk starts from is not
+known before those before it are done; so there are two launches. The first gives what a chunk does
+to the state as a whole: where it gets from zero, and the sum of its step sizes, which is its decay.
+The second goes through those of the chunks before its own, and then through its own once more.
+
+Wide tensors are (P, E, L), time innermost and channels next to it; `x_b` is the stride over
+sequences. P counts the batch once per direction; sequences from `batch` on are walked from their
+end. Weights have a row per direction. B and C are first `gathered`, so that what a block of steps
+needs of them lies together.
+"""
+
+from __future__ import annotations
+
+from mambamim.errors import MissingDependencyError
+from mambamim.ops.selective_scan_steps_triton import read, silu, step_size
+
+try:
+    import triton
+    import triton.language as tl
+except ImportError as error:
+    raise MissingDependencyError(
+        "Triton is not installed.", "It comes with torch for CUDA on Linux."
+    ) from error
+
+
+@triton.jit
+def stacked(rows, LEVELS: tl.constexpr):
+    """Tensors of one shape, 2^LEVELS of them, to one with LEVELS more axes, slowest first."""
+    for level in tl.static_range(LEVELS - 1, -1, -1):
+        joined = ()
+        for k in tl.static_range(2**level):
+            joined = joined + (tl.join(rows[k], rows[2**level + k]),)
+        rows = joined
+    return rows[0]
+
+
+@triton.jit
+def _columns(tile, LEVELS: tl.constexpr):
+    """(CHANNELS, 2^LEVELS) to a tuple of (CHANNELS, 1)."""
+    parts = (tile,)
+    for level in tl.static_range(LEVELS):
+        evens, odds = (), ()
+        for k in tl.static_range(2**level):
+            even, odd = tl.split(
+                tl.reshape(parts[k], (tile.shape[0], tile.shape[1] // 2 ** (level + 1), 2))
+            )
+            evens, odds = evens + (even,), odds + (odd,)
+        parts = evens + odds
+    return parts
+
+
+@triton.jit
+def _walked(parts, turned, BOTH: tl.constexpr):
+    """From the order of memory to that of walking, or back."""
+    walked = ()
+    for k in tl.static_range(len(parts)):
+        part = parts[k]
+        if BOTH:
+            part = tl.where(turned, parts[len(parts) - 1 - k], part)
+        walked = walked + (part,)
+    return walked
+
+
+@triton.jit
+def _steps(x, first, there, FULL: tl.constexpr, LEVELS: tl.constexpr):
+    """2^LEVELS steps from `first` on, as they lie in memory: a tuple of (CHANNELS, 1), float32.
+
+    FULL: all of them are there, and `there` is a column.
+    """
+    if FULL and x.dtype.element_ty == tl.bfloat16:
+        # Pairs, as one instruction makes float32 of either half: a shift, or a mask.
+        at = first // 2 + tl.arange(0, 2 ** (LEVELS - 1))[None]
+        pairs = tl.load(x.to(tl.pointer_type(tl.int32), bitcast=True) + at, there, other=0)
+        pairs, parts = _columns(pairs, LEVELS - 1), ()
+        for k in tl.static_range(2 ** (LEVELS - 1)):
+            low = (pairs[k] << 16).to(tl.float32, bitcast=True)
+            high = (pairs[k] & -65536).to(tl.float32, bitcast=True)
+            parts = parts + (low, high)
+    else:
+        loaded = tl.load(x + first + tl.arange(0, 2**LEVELS)[None], there, other=0.0)
+        loaded, parts = _columns(loaded, LEVELS), ()
+        for k in tl.static_range(2**LEVELS):
+            parts = parts + (loaded[k].to(tl.float32),)
+    return parts
+
+
+@triton.jit
+def gather(
+    B, C, gathered, L, N, batch, blocks, B_b, B_n, B_t, C_b, C_n, C_t,
+    STEPS: tl.constexpr, STATES: tl.constexpr, SIZE: tl.constexpr,
+):  # fmt: skip
+    """B and C (P, N, L) of any strides as walked: (P, blocks, 2, N, STEPS), then zeros."""
+    p = tl.program_id(1).to(tl.int64)
+    n, i = tl.arange(0, STATES)[:, None], tl.program_id(0) * SIZE + tl.arange(0, SIZE)[None]
+    known, t = n < N, tl.where(p >= batch, L - 1 - i, i)
+    to = ((p * blocks + i // STEPS) * 2 * N + n) * STEPS + i % STEPS
+    kept = known & (i < blocks * STEPS)
+    of_B = read(B, p * B_b + n * B_n + t * B_t, known & (i < L))
+    of_C = read(C, p * C_b + n * C_n + t * C_t, known & (i < L))
+    tl.store(gathered + to, of_B.to(gathered.dtype.element_ty), mask=kept)
+    tl.store(gathered + to + N * STEPS, of_C.to(gathered.dtype.element_ty), mask=kept)
+
+
+# A kernel that was compiled for one length serves others.
+@triton.jit(do_not_specialize=["E", "L", "batch", "length", "per_span", "spans"])
+def forward(
+    u, delta, A, gathered, D, z, bias, y, states, ends, E, L, batch, length, per_span, spans,
+    u_b, delta_b, z_b,
+    SOFTPLUS: tl.constexpr, HAS_D: tl.constexpr, HAS_Z: tl.constexpr, HAS_BIAS: tl.constexpr,
+    BOTH: tl.constexpr, FINAL: tl.constexpr, EVEN: tl.constexpr, N: tl.constexpr,
+    LEVELS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """First `ends`; FINAL, from these, y and `states`.
+
+    Time goes in blocks of 2^LEVELS steps: `length` of a chunk, `per_span` between two states that
+    are kept, (P, E, spans, N). EVEN: they fill L. `ends` (P, chunks - 1, N + 1, E) has the states
+    that chunks get to from zero and, last, the sums of their step sizes.
+    """
+    STEPS: tl.constexpr = 2**LEVELS
+    if EVEN:
+        L = L // STEPS * STEPS  # as is, but now the compiler knows that blocks are aligned
+    p, chunk = tl.program_id(1).to(tl.int64), tl.program_id(2)
+    e = tl.program_id(0) * CHANNELS + tl.arange(0, CHANNELS)[:, None]
+    inside, turned, own = e < E, p >= batch, (p // batch) * E + e
+    through = read(D, own, inside) if HAS_D else tl.zeros((CHANNELS, 1), tl.float32)
+    shift = read(bias, own, inside) if HAS_BIAS else tl.zeros((CHANNELS, 1), tl.float32)
+    rates, state = (), ()
+    for n in tl.static_range(N):
+        rates = rates + (read(A, own * N + n, inside) * 1.4426950408889634,)
+        state = state + (tl.zeros((CHANNELS, 1), tl.float32),)
+    if FINAL:
+        for c in range(chunk):
+            row = (p * (tl.num_programs(2) - 1) + c) * (N + 1)
+            reached, total = (), read(ends, (row + N) * E + e, inside)
+            for n in tl.static_range(N):
+                end = read(ends, (row + n) * E + e, inside)
+                reached = reached + (tl.exp2(total * rates[n]) * state[n] + end,)
+            state = reached
+    u, delta, z = u + p * u_b + e * L, delta + p * delta_b + e * L, z + (p % batch) * z_b + e * L
+    y, states = y + (p * E + e) * L, states + (p * E + e) * spans * N
+    blocks, every = tl.cdiv(L, STEPS), tl.full((CHANNELS, 1), 1, tl.int1)
+    gathered += p * blocks * (2 * N * STEPS) + e * 0
+    total = tl.zeros((CHANNELS, 1), tl.float32)
+    for block in range(chunk * length, tl.minimum((chunk + 1) * length, blocks)):
+        first = block * STEPS
+        if BOTH:
+            first = tl.where(turned, L - STEPS - first, first)
+        if EVEN:
+            first, there = tl.multiple_of(first, STEPS), inside
+        else:
+            at = first + tl.arange(0, STEPS)[None]
+            there = inside & (at >= 0) & (at < L)
+        values = _walked(_steps(u, first, there, EVEN, LEVELS), turned, BOTH)
+        raws = _walked(_steps(delta, first, there, EVEN, LEVELS), turned, BOTH)
+        sizes, puts, outs = (), (), ()
+        for k in tl.static_range(STEPS):
+            timely = every if EVEN else inside & (block * STEPS + k < L)
+            size = step_size(raws[k] + shift, timely, SOFTPLUS)
+            sizes, puts = sizes + (size,), puts + (size * values[k],)
+            outs = outs + (through * values[k],)
+            total += size
+        reached = ()
+        for n in tl.static_range(N):
+            of_B = block * (2 * N * STEPS) + n * STEPS
+            Bs, now = _steps(gathered, of_B, every, True, LEVELS), state[n]
+            if FINAL:
+                Cs = _steps(gathered, of_B + N * STEPS, every, True, LEVELS)
+                new_outs = ()
+                for k in tl.static_range(STEPS):
+                    now = tl.exp2(sizes[k] * rates[n]) * now + puts[k] * Bs[k]
+                    new_outs = new_outs + (outs[k] + Cs[k] * now,)
+                outs = new_outs
+            else:
+                for k in tl.static_range(STEPS):
+                    now = tl.exp2(sizes[k] * rates[n]) * now + puts[k] * Bs[k]
+            reached = reached + (now,)
+        state = reached
+        if FINAL:
+            gated = outs
+            if HAS_Z:
+                gates = _walked(_steps(z, first, there, EVEN, LEVELS), turned, BOTH)
+                gated = ()
+                for k in tl.static_range(STEPS):
+                    gated = gated + (outs[k] * silu(gates[k]),)
+            tile = tl.reshape(stacked(_walked(gated, turned, BOTH), LEVELS), (CHANNELS, STEPS))
+            to = y + first + tl.arange(0, STEPS)[None]
+            tl.store(to, tile.to(y.dtype.element_ty), mask=there)
+            if ((block + 1) % per_span == 0) | (block == blocks - 1):
+                for n in tl.static_range(N):
+                    tl.store(states + (block // per_span) * N + n, state[n], mask=inside)
+    if not FINAL:
+        row = (p * tl.num_programs(2) + chunk) * (N + 1)
+        for n in tl.static_range(N):
+            tl.store(ends + (row + n) * E + e, state[n], mask=inside)
+        tl.store(ends + (row + N) * E + e, total, mask=inside)
