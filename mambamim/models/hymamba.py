@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mambamim.errors import BadInputError
 from mambamim.models.mamba import MambaStage
 from mambamim.models.mednext import MedNeXtStage, ResidualBlock
 from mambamim.ops.bias_act import bias_act
+from mambamim.ops.max_pool import max_pool
 from mambamim.ops.sparse import Visible, convolve_bare, hide
 from mambamim.ops.visible_blocks import SMALLEST_BLOCK, VisibleBlocks, whole
 
@@ -118,5 +118,5 @@ class HyMambaEncoder(nn.Module):
             x = hide(bias_act(*convolve_bare(expand, x, where)), where)  # type: ignore[arg-type]
             features.append(whole(skip(x, where), where))
             # Windows of 2 never straddle two patches of 16: a masked voxel meets masked ones only.
-            x = stage(F.max_pool3d(x, 2), where)
+            x = stage(max_pool(x), where)
         return [*features, x]

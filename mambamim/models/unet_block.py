@@ -1,13 +1,15 @@
-"""MONAI's residual block of U-Nets, whose norms on GPUs keep the features' layout."""
+"""MONAI's blocks of U-Nets, which on GPUs keep the features' layout and pass over them less."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
 from monai.networks.blocks.dynunet_block import UnetResBlock
+from monai.networks.blocks.unetr_block import UnetrUpBlock
 from torch import Tensor, nn
 
 from mambamim.ops.group_norm import norm_leaky
+from mambamim.ops.join import join
 
 Block = TypeVar("Block", bound=nn.Module)
 
@@ -33,9 +35,20 @@ class UnetBlock(UnetResBlock):
         return self.lrelu(self.norm2(inner).add_(shortcut))
 
 
+class UnetUpBlock(UnetrUpBlock):
+    """Double the resolution; join the skip, then a residual block."""
+
+    def forward(self, inp: Tensor, skip: Tensor) -> Tensor:
+        """(B, C_in, d, h, w) and skip (B, C_out, 2d, 2h, 2w) -> (B, C_out, 2d, 2h, 2w)."""
+        return self.conv_block(join(self.transp_conv(inp), skip))
+
+
+_OURS = {UnetResBlock: UnetBlock, UnetrUpBlock: UnetUpBlock}
+
+
 def with_unet_blocks(block: Block) -> Block:
-    """A block of MONAI's, its residual blocks ours: same tensors, same names, same draws."""
+    """A block of MONAI's, it and its parts ours: same tensors, same names, same draws."""
     for part in block.modules():
-        if type(part) is UnetResBlock:
-            part.__class__ = UnetBlock
+        if ours := _OURS.get(type(part)):
+            part.__class__ = ours
     return block

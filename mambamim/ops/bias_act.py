@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mambamim.ops.depthwise_conv import DepthwiseConv3d
 from mambamim.ops.thin_conv import is_thin, thin_conv
+from mambamim.ops.thin_pointwise import is_thin_pointwise, thin_pointwise
 from mambamim.ops.triton_support import fused_kernels, kernels
 
 Conv = nn.Conv3d | nn.ConvTranspose3d
@@ -67,6 +68,8 @@ def convolve_act(
     """leaky(conv(x) + residual); see `bias_act`."""
     if residual is None and is_thin(conv) and fused_kernels("thin_conv_triton", x):
         return thin_conv(x, conv.weight, conv.bias, slope)
+    if residual is None and slope is None and is_thin_pointwise(conv):
+        return pointwise(conv, x)  # type: ignore[arg-type]
     return bias_act(*bare(conv, x), slope, residual)
 
 
@@ -74,10 +77,12 @@ def pointwise(conv: nn.Conv3d, x: Tensor) -> Tensor:
     """A 1x1x1 convolution, (B, C_in, D, H, W) -> (B, C_out, D, H, W).
 
     On GPUs with Triton that of channels-last features is a matrix product, which adds the bias
-    before it writes.
+    before it writes; see `thin_pointwise` for few outputs.
     """
     if fused_kernels("bias_act_triton", x) is None:
         return conv(x)
+    if is_thin_pointwise(conv):
+        return thin_pointwise(x, conv.weight, conv.bias)
     values = x.movedim(1, -1)
     out = F.linear(values.reshape(-1, x.shape[1]), conv.weight.flatten(1), conv.bias)
     return out.view(*values.shape[:-1], -1).movedim(-1, 1)

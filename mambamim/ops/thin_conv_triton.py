@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from mambamim.errors import MissingDependencyError
+from mambamim.ops.triton_support import precision
 
 try:
     import triton
@@ -171,10 +172,6 @@ def plan_weight_gradient(x: Tensor, outputs: int) -> Plan:
     return Plan(span, m=m, n=_side(span * outputs, 64), k=64, programs=programs)
 
 
-def _precision(x: Tensor) -> str:
-    return "tf32" if torch.backends.cudnn.allow_tf32 and x.is_cuda else "ieee"
-
-
 def _spread(weight: Tensor, plan: Plan) -> Tensor:
     """(C_out, C_in, 3, 3, 3) as matrices (3, 3 lines of voxels of C_in, span of C_out), padded."""
     outputs, inputs = weight.shape[:2]
@@ -217,7 +214,7 @@ def correlate(
     with torch.cuda.device_of(x):
         _correlate[grid](
             x, matrices, shift, out, D, H, W, slope or 0.0, C, columns, plan.span,
-            bias is not None, slope is not None, _precision(x), plan.depth, plan.m, plan.n, plan.k,
+            bias is not None, slope is not None, precision(x), plan.depth, plan.m, plan.n, plan.k,
             plan.stages, num_warps=plan.warps,
         )  # fmt: skip
     return out
@@ -240,7 +237,7 @@ def weight_gradient(x: Tensor, grad: Tensor, plan: Plan | None = None) -> Tensor
     sums = torch.empty(programs, 3, side, columns, device=x.device, dtype=torch.float32)
     with torch.cuda.device_of(x):
         _weight_gradient[(programs, *blocks)](
-            x, grad, sums, B, D, H, W, C, columns, span, _precision(x), plan.m, plan.n, plan.k,
+            x, grad, sums, B, D, H, W, C, columns, span, precision(x), plan.m, plan.n, plan.k,
             plan.stages, num_warps=plan.warps,
         )  # fmt: skip
     total = sums.sum(0).view(3, 3, span + 2, C, span, outputs)

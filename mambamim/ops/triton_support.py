@@ -56,3 +56,8 @@ def is_channels_last(x: Tensor) -> bool:
 def fused_kernels(name: str, x: Tensor) -> ModuleType | None:
     """`kernels` that work on features (B, C, D, H, W) channels-last; None for another layout."""
     return kernels(name, x) if is_channels_last(x) else None
+
+
+def precision(x: Tensor) -> str:
+    """Of float32 matrix products in kernels that stand for a convolution, as torch has it."""
+    return "tf32" if torch.backends.cudnn.allow_tf32 and x.is_cuda else "ieee"

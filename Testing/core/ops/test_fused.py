@@ -177,7 +177,7 @@ def test_a_bare_convolution_of_visible_blocks_leaves_its_bias(kernel_device):
 
 def test_a_pointwise_convolution_is_a_matrix_product(kernel_device):
     torch.manual_seed(0)
-    conv = nn.Conv3d(4, 6, 1).to(kernel_device)
+    conv = nn.Conv3d(4, 40, 1).to(kernel_device)
     x = features((2, 4, 2, 3, 4), 0, kernel_device, torch.float32)
     y = pointwise(conv, x)
     assert y.is_contiguous(memory_format=LAST)
