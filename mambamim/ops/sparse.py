@@ -14,29 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mambamim.errors import BadInputError
 from mambamim.ops.bias_act import bare, bias_act, convolve_act
 from mambamim.ops.depthwise_conv import DepthwiseConv3d
+from mambamim.ops.fill_masked import fill_masked, spread_visible
 from mambamim.ops.triton_support import fused_kernels
 from mambamim.ops.visible_blocks import VisibleBlocks
 
 # A mask (B, d, h, w) bool, blocks of what a mask shows, or None: all is visible.
 Visible = Tensor | VisibleBlocks | None
-
-
-def spread_visible(visible: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """`visible` repeated to a finer grid, (B, 1, *shape) bool.
-
-    Raises:
-        BadInputError: a side of `shape` is no multiple of that of `visible`.
-    """
-    if any(fine % coarse for fine, coarse in zip(shape, visible.shape[1:], strict=True)):
-        raise BadInputError(
-            f"A mask of {tuple(visible.shape[1:])} places does not divide {tuple(shape)} voxels."
-        )
-    for axis, fine in enumerate(shape, start=1):
-        visible = visible.repeat_interleave(fine // visible.shape[axis], axis)
-    return visible[:, None]
 
 
 def hide(x: Tensor, visible: Visible) -> Tensor:
@@ -46,7 +31,7 @@ def hide(x: Tensor, visible: Visible) -> Tensor:
     """
     if visible is None or isinstance(visible, VisibleBlocks):
         return x
-    return torch.where(spread_visible(visible, tuple(x.shape[2:])), x, x.new_zeros(()))
+    return fill_masked(x, visible)
 
 
 def convolve(conv: nn.Conv3d, x: Tensor, visible: Visible) -> Tensor:

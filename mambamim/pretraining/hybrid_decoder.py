@@ -9,8 +9,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mambamim.ops.bias_act import pointwise
+from mambamim.ops.fill_masked import fill_masked
 from mambamim.ops.group_norm import GroupNormReLU
-from mambamim.ops.sparse import spread_visible
+from mambamim.ops.join import join
 from mambamim.ops.thin_conv import ThinConv3d
 from mambamim.pretraining.runs import find_runs
 
@@ -29,8 +31,7 @@ class LearnableToken(nn.Module):
 
     def fill(self, feature: Tensor, visible: Tensor) -> Tensor:
         """The same for a feature (B, C, D, H, W) with `visible` (B, d, h, w)."""
-        seen = spread_visible(visible, tuple(feature.shape[2:]))
-        return torch.where(seen, feature, self.token.to(feature.dtype)[:, None, None, None])
+        return fill_masked(feature, visible, self.token)
 
 
 class UpBlock(nn.Module):
@@ -51,7 +52,7 @@ class UpBlock(nn.Module):
     def forward(self, x: Tensor, skip: Tensor | None) -> Tensor:
         """(B, C_in, d, h, w), skip (B, C_skip, 2d, 2h, 2w) -> (B, C_out, 2d, 2h, 2w)."""
         x = self.convs(self.up(x))
-        return self.join(x if skip is None else torch.cat([skip, x], 1))
+        return self.join(x if skip is None else join(skip, x))
 
 
 class HybridDecoder(nn.Module):
@@ -105,7 +106,7 @@ class HybridDecoder(nn.Module):
         for level in reversed(range(len(self.ups))):
             skip = self._skip(level, skips[level], visible) if self.joins else None
             x = self.ups[level](x, skip)
-        return self.last(x)
+        return pointwise(self.last, x)
 
     def _skip(self, level: int, feature: Tensor, visible: Tensor) -> Tensor:
         token = self.tokens[level]

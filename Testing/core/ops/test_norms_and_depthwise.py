@@ -110,8 +110,12 @@ def test_kernels_are_missed_plainly(monkeypatch):
         "bias_act_triton",
         "channel_norm_triton",
         "depthwise_triton",
+        "fill_masked_triton",
         "group_factors_triton",
         "group_norm_triton",
+        "join_triton",
+        "max_pool_triton",
+        "thin_pointwise_triton",
         "visible_blocks_triton",
         "visible_depthwise_triton",
     ):
