@@ -1,9 +1,11 @@
 """What the benchmarks compute from what they measure; measuring itself is no test's business."""
 
 import importlib
+import itertools
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ def beside(monkeypatch):
     """The scripts find each other, as they do when they are run."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield
-    for name in ("machine", "scan", "scaling", "agreement"):
+    for name in ("machine", "scan", "scaling", "agreement", "feeding"):
         sys.modules.pop(name, None)
 
 
@@ -68,3 +70,53 @@ def test_the_scan_is_held_against_its_definition():
     assert set(rows) == {"torch", "reference"}
     assert rows["reference"]["forward_ratio"] == rows["reference"]["both_ratio"] == 1
     assert all(row["both_ms"] > 0 for row in rows.values())
+
+
+def test_a_watched_loop_tells_how_long_it_waits_for_batches(monkeypatch):
+    feeding = importlib.import_module("feeding")
+    now = [0.0]
+    monkeypatch.setattr(feeding.time, "perf_counter", lambda: now[0])
+
+    def read():
+        for number in itertools.count():
+            now[0] += 100 if number < 6 else 1  # two batches a step
+            yield number
+
+    def learn(batches, step):
+        assert [next(batches), next(batches)] == [2 * step, 2 * step + 1]
+        now[0] += 3
+
+    learner = SimpleNamespace(learn=learn)
+    loop = SimpleNamespace(learner=learner, team=SimpleNamespace(device=CPU))
+    watch, batches = feeding.Watch(loop, 3, 8.0), read()
+    for step in range(5):
+        learner.learn(batches, step)
+    with pytest.raises(feeding.Enough):
+        learner.learn(batches, 5)
+    assert (watch.steps, watch.taken, watch.waited) == (2, 10.0, 4.0)
+    assert learner.learn is learn
+
+
+def test_what_is_fed_is_read_as_trainings_read_it(monkeypatch, tmp_path):
+    feeding = importlib.import_module("feeding")
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, (64, 56, 60)).astype(np.uint8)
+    phantom = SimpleNamespace(
+        ct=rng.normal(0, 50, labels.shape).astype(np.int16),
+        labels=labels,
+        affine=np.diag([1.5, 1.5, 1.5, 1.0]),
+    )
+    monkeypatch.setattr(feeding, "make_phantom", lambda seed, shape: phantom)
+    scheme = feeding.write_scan(tmp_path, labels.shape)
+    assert scheme.classes == ("spleen", "kidney_right")
+    team = feeding.Team(0, 1, CPU)
+    for task, inputs in zip(feeding.TASKS, (("image", "visible"), ("image", "label")), strict=True):
+        loop = feeding.begin(task, "hymamba_small", tmp_path, scheme, team)
+        assert loop.task.inputs == inputs
+        assert loop.task.dataset[0]["image"].shape == (1, 96, 96, 96)
+        assert feeding.loader_rate(loop, 0, 0.0) > 0
+
+
+@pytest.mark.parametrize(("usual", "tried"), [(0, [0, 1, 2]), (1, [0, 1, 2]), (12, [0, 6, 12])])
+def test_the_usual_number_of_workers_is_among_those_tried(usual, tried):
+    assert importlib.import_module("feeding").worker_counts(usual) == tried

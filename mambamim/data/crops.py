@@ -19,7 +19,10 @@ _ORDER = (1,)  # sets the order of scans apart from the crops: both are drawn fr
 
 
 class CropSource(Protocol):
-    """What crops are taken of: a `PreparedCase`, or what stands in its place."""
+    """What crops are taken of: a `PreparedCase`, or what stands in its place.
+
+    Crops are made of the arrays that it gives; nobody else may write to these.
+    """
 
     @property
     def key(self) -> str:
@@ -139,9 +142,12 @@ class CropDataset(Dataset[dict[str, Any]]):
         self, values: np.ndarray, padding: list[tuple[int, int]], flipped: list[int], mode: str
     ) -> Tensor:
         """Padded, flipped and at its size: float32 (C, S, S, S)."""
-        values = values.reshape(-1, *values.shape[-3:])
-        padded = np.flip(np.pad(values, [(0, 0), *padding]), tuple(1 + axis for axis in flipped))
-        crop = torch.from_numpy(np.ascontiguousarray(padded, np.float32))
+        crop = torch.from_numpy(values.reshape(-1, *values.shape[-3:]))
+        if any(map(any, padding)):
+            crop = F.pad(crop, [side for axis in reversed(padding) for side in axis])
+        if flipped:
+            crop = crop.flip([1 + axis for axis in flipped])
+        crop = crop.float().contiguous()
         if crop.shape[1:] != self.size:
             crop = F.interpolate(crop[None], self.size, mode=mode)[0]
         return crop

@@ -92,8 +92,8 @@ class AugmentedCrops(Dataset[dict[str, Any]]):
             if self._mirrored is None:
                 axes.remove(0)
             else:
-                crop["label"] = self._mirrored[crop["label"]]
-        for name in ("image", "label"):
+                crop["label"] = self._mirrored.take(crop["label"])
+        for name in ("image", "label") if axes else ():
             crop[name] = crop[name].flip([1 + axis for axis in axes])
         return crop
 
@@ -105,6 +105,22 @@ class AugmentedCrops(Dataset[dict[str, Any]]):
         crop["image"] = _plain(turned["image"])
         crop["label"] = UNKNOWN - _plain(turned["label"]).round().long()
         return crop
+
+
+class ByteLabels(Dataset[dict[str, Any]]):
+    """Labelled crops as they go from process to process and to a GPU: a label in one byte, not 8.
+
+    Args:
+        crops: with labels of 0 to 255.
+    """
+
+    def __init__(self, crops: AugmentedCrops) -> None:
+        self.crops = crops
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        """What `AugmentedCrops` gives, "label" as uint8."""
+        crop = self.crops[number]
+        return {**crop, "label": crop["label"].to(torch.uint8)}
 
 
 def mirrored_values(classes: tuple[str, ...], sets: ClassSets | Regions) -> Tensor | None:

@@ -17,7 +17,7 @@ from mambamim.checkpoints import save_checkpoint
 from mambamim.data.class_sets import UNKNOWN, ClassSets
 from mambamim.data.crops import CropDataset
 from mambamim.data.regions import Regions
-from mambamim.finetuning.augmentation import AugmentedCrops
+from mambamim.finetuning.augmentation import AugmentedCrops, ByteLabels
 from mambamim.finetuning.best_checkpoint import BestCheckpoint
 from mambamim.finetuning.finetune_settings import FinetuneSettings
 from mambamim.finetuning.labelled_case import LabelledCase
@@ -84,8 +84,8 @@ class FinetuneTask:
             zoom=ZOOM[settings.augmentation],
             labelled=True,
         )
-        self.dataset: Dataset[dict[str, Any]] = AugmentedCrops(
-            crops, settings.augmentation, settings.classes, sets
+        self.dataset: Dataset[dict[str, Any]] = ByteLabels(
+            AugmentedCrops(crops, settings.augmentation, settings.classes, sets)
         )
         chosen = {k: v for k, v in asdict(settings).items() if k not in _NO_FACTS}
         self.facts: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class LabelledCase:
         """As of the prepared case."""
         return self.case.foreground
 
-    @property
+    @cached_property
     def labels(self) -> dict[int, int]:
         """Class above 0 -> voxels of it."""
         stored = self.case.labels or {}
@@ -54,7 +55,7 @@ class LabelledCase:
 
     def label(self, box: Box) -> np.ndarray:
         """The labels in a box, uint8, as `ClassSets` or `Regions` have them."""
-        return self.table[self.case.label(box)]
+        return self.table.take(self.case.label(box))
 
     def label_places(self, value: int) -> np.ndarray:
         """Voxels (n, 3) of a class of `labels`, uint16."""

@@ -18,7 +18,7 @@ from mambamim.data.class_sets import ClassSets
 from mambamim.data.crops import CropDataset
 from mambamim.data.prepared_case import Box
 from mambamim.errors import Cancelled
-from mambamim.finetuning.augmentation import AugmentedCrops
+from mambamim.finetuning.augmentation import AugmentedCrops, ByteLabels
 from mambamim.finetuning.finetune_task import ZOOM
 from mambamim.finetuning.network import network_to_tune
 from mambamim.finetuning.project_plan import ProjectPlan, prepared_shape
@@ -114,8 +114,8 @@ class _NoiseTask:
             [_Noise(largest, len(settings.classes))], settings.image_size, 0,
             settings.crops_per_scan, settings.foreground, (), ZOOM[settings.augmentation], True,
         )  # fmt: skip
-        self.dataset: Dataset[dict[str, Any]] = AugmentedCrops(
-            crops, settings.augmentation, settings.classes, sets
+        self.dataset: Dataset[dict[str, Any]] = ByteLabels(
+            AugmentedCrops(crops, settings.augmentation, settings.classes, sets)
         )
 
     def validate(self, module: nn.Module) -> dict[str, float]:

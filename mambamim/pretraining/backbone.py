@@ -69,6 +69,10 @@ class MaskedEncoder(nn.Module):
             visible: (B, D/16, H/16, W/16) bool, the same number of True in each sample.
             kept: what the Mamba stage keeps, if not `visible` (an ablation of the paper).
         """
+        chosen = visible if kept is None else kept
+        # Asked before the encoder's work is given to a GPU: later it would have to be done first,
+        # and the GPU would have nothing to do after it.
+        count = int(chosen[0].sum())
         *skips, deepest = self.encoder(volume, visible)
         depth, height, width = (int(side) for side in deepest.shape[2:])
         grid = (depth, height, width)
@@ -78,10 +82,8 @@ class MaskedEncoder(nn.Module):
         else:
             sequence = self.stage.to_tokens(deepest)
             order = self.stage.order(grid, deepest.device)
-        seen = (visible if kept is None else kept).flatten(1)[:, order]
-        places = visible_places(seen, int(seen[0].sum()))[..., None].expand(
-            -1, -1, sequence.shape[2]
-        )
+        seen = chosen.flatten(1)[:, order]
+        places = visible_places(seen, count)[..., None].expand(-1, -1, sequence.shape[2])
         tokens = sequence.gather(1, places)
         if self.stage is not None:
             tokens = self.stage.forward_tokens(tokens)

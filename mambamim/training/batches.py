@@ -14,6 +14,8 @@ from mambamim.training.settings import LoopSettings
 from mambamim.training.task import TrainingTask
 from mambamim.training.team import Team
 
+READ_AHEAD = 4  # batches of each worker that wait for their step
+
 
 class BatchNumbers(Sampler[list[int]]):
     """Step s takes the samples s batch .. (s + 1) batch - 1, shared among processes and parts.
@@ -59,7 +61,7 @@ def read_batches(
         num_workers=workers,
         collate_fn=_collate,
         pin_memory=kind == "cuda",
-        prefetch_factor=4 if workers else None,
+        prefetch_factor=READ_AHEAD if workers else None,
         worker_init_fn=_leave_group,
     )
     # The loader begins here, not with the first batch: it draws a number from torch's generator.

@@ -123,7 +123,7 @@ class TrainingLoop:
         batches = read_batches(self.task, settings, self.team, self.step)
         saved, clock, before = self.step, time.perf_counter(), self.seconds
         self.learner.module.train()
-        while not self._is_over() and not self.team.any(stop()):
+        while self._goes_on(stop):
             loss, norm = self.learner.learn(batches, self.step)
             self._pending.append((self.step, loss, norm))
             self.step += 1
@@ -147,6 +147,10 @@ class TrainingLoop:
         if self.step > saved:
             self._save()
             self._publish()
+
+    def _goes_on(self, stop: StopRequest) -> bool:
+        """Whether there is another step; the processes are asked once, as it costs time."""
+        return self.step < self.settings.steps and not self.team.any(self._patience.over or stop())
 
     def _is_over(self) -> bool:
         return self.step >= self.settings.steps or self.team.any(self._patience.over)

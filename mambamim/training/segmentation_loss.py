@@ -35,10 +35,10 @@ class SegmentationLoss(nn.Module):
         self._dice = DiceLoss(include_background=False, batch=True)
 
     def forward(self, image: Tensor, label: Tensor) -> Tensor:
-        """(B, C, D, H, W) float and (B, 1, D, H, W) int64, values of the sets -> scalar."""
+        """(B, C, D, H, W) float and (B, 1, D, H, W) integers, values of the sets -> scalar."""
         logits = self.network(image)
         with torch.autocast(logits.device.type, enabled=False):
-            return self._loss(logits.float(), label[:, 0])
+            return self._loss(logits.float(), label[:, 0].long())
 
     def _loss(self, logits: Tensor, label: Tensor) -> Tensor:
         classes = logits.shape[1]
@@ -75,10 +75,10 @@ class RegionLoss(nn.Module):
         self._dice = DiceLoss(batch=True)  # no background among the channels
 
     def forward(self, image: Tensor, label: Tensor) -> Tensor:
-        """(B, C, D, H, W) float and (B, 1, D, H, W) int64, values of the regions -> scalar."""
+        """(B, C, D, H, W) float and (B, 1, D, H, W) integers, values of the regions -> scalar."""
         logits = self.network(image)
         with torch.autocast(logits.device.type, enabled=False):
-            return self._loss(logits.float(), label)
+            return self._loss(logits.float(), label.long())
 
     def _loss(self, logits: Tensor, label: Tensor) -> Tensor:
         inside = self._inside[label[:, 0]].movedim(-1, 1).float()

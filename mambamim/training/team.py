@@ -45,7 +45,9 @@ class Team:
         if chosen.type == "cuda":
             chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
             torch.cuda.set_device(chosen)
-        backend = "nccl" if chosen.type == "cuda" else "gloo"
+        # Gradients go from GPU to GPU. What processes tell each other goes from CPU to CPU: a flag
+        # on a GPU would be read after all that it was given before.
+        backend = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"
         # The others wait while one prepares scans or validates.
         dist.init_process_group(backend, timeout=timedelta(hours=12))
         return cls(dist.get_rank(), size, chosen)
@@ -56,10 +58,13 @@ class Team:
         return self.rank == 0
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is up in any process; all must ask at the same time."""
+        """Whether the flag is up in any process; all must ask at the same time.
+
+        No device is waited for: training asks before every step.
+        """
         if self.size == 1:
             return flag
-        raised = torch.tensor(float(flag), device=self.device)
+        raised = torch.tensor(float(flag))
         dist.all_reduce(raised, dist.ReduceOp.MAX)
         return bool(raised)
 
@@ -67,8 +72,7 @@ class Team:
         """The mean over all processes; all must ask at the same time."""
         if self.size == 1:
             return value
-        # In float32: Apple's and some other devices have nothing wider.
-        total = torch.tensor(value, device=self.device, dtype=torch.float32)
+        total = torch.tensor(value, dtype=torch.float64)
         dist.all_reduce(total)
         return float(total) / self.size
 

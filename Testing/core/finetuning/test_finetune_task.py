@@ -200,6 +200,14 @@ def test_the_seed_is_of_weights_and_crops(blobs):
     assert any(not torch.equal(one.dataset[n]["image"], other.dataset[n]["image"]) for n in (0, 1))
 
 
+def test_labels_come_in_bytes_and_are_those_of_the_crops(blobs):
+    dataset = make(seen(blobs[1])).dataset
+    for number in range(4):
+        bytes_, wide = dataset[number]["label"], dataset.crops[number]["label"]
+        assert (bytes_.dtype, wide.dtype) == (torch.uint8, torch.int64)
+        assert torch.equal(bytes_.long(), wide)
+
+
 def test_facts_are_plain_and_tell_what_matters(blobs):
     cases = seen(blobs[1])
     facts = make(cases[:3], cases[3:]).facts

@@ -1,8 +1,11 @@
 """The samples of a step depend on its number alone; errors of samples reach the user plainly."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from helper_task import TinyTask
+from torch.utils.data import Dataset
 
 from mambamim.errors import BadInputError
 from mambamim.training.batches import BatchNumbers, read_batches
@@ -53,6 +56,19 @@ def test_workers_read_the_same_batches():
     assert [batch["number"].tolist() for batch in alone] == [[4, 5], [6, 7], [8, 9], [10, 11]]
     for one, other in zip(alone, helped, strict=True):
         assert torch.equal(one["x"], other["x"])
+
+
+class Threads(Dataset):
+    """Tells how many threads torch takes where it is read."""
+
+    def __getitem__(self, number):
+        return {"threads": torch.get_num_threads()}
+
+
+def test_workers_take_one_thread_each():
+    task, settings = SimpleNamespace(dataset=Threads()), LoopSettings(steps=2, batch=1, workers=2)
+    batches = read_batches(task, settings, Team(0, 1, torch.device("cpu")), 0)
+    assert [batch["threads"].tolist() for batch in batches] == [[1], [1]]
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -170,3 +170,10 @@ def test_a_network_that_is_right_about_regions_has_no_loss():
     right = torch.from_numpy(TUMOUR.table())[label[:, 0]].movedim(-1, 1).float() * 40 - 20
     assert float(RegionLoss(nn.Identity(), TUMOUR)(right, label)) < 1e-3
     assert float(RegionLoss(nn.Identity(), TUMOUR)(-right, label)) > 10
+
+
+@pytest.mark.parametrize("sets", [ClassSets(4, ((0, 1),)), TUMOUR])
+def test_labels_may_come_in_bytes(logits, sets):
+    kind = RegionLoss if sets is TUMOUR else SegmentationLoss
+    module, label = kind(nn.Identity(), sets), labels([0, 1, 2, 3, 4, UNKNOWN])
+    assert torch.equal(module(logits, label.to(torch.uint8)), module(logits, label))
