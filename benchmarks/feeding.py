@@ -172,6 +172,7 @@ def loop_rate(loop: TrainingLoop, workers: int, seconds: float) -> tuple[float, 
     watch = Watch(loop, 1 + READ_AHEAD * workers, seconds)
     with contextlib.suppress(Enough):
         loop.run()
+        raise SystemExit("The training was stopped before it could be timed.")
     return watch.steps * loop.settings.batch / watch.taken, watch.waited / watch.taken
 
 
