@@ -140,7 +140,7 @@ def rows_of(seconds: dict[float, float]) -> list[dict[str, Any]]:
 def draw(tables: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """A panel a table, both axes logarithmic, with the line of linear cost through the first."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     units = {"volume": "voxels", "batch": "windows", "sequence": "tokens", "processes": "processes"}
     figure = Figure(figsize=(12, 3.2), layout="constrained")
@@ -160,6 +160,8 @@ def draw(tables: dict[str, list[dict[str, Any]]], path: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].legend(frameon=False)
     for axes in figure.axes:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
     figure.savefig(path, dpi=110)
 
