@@ -23,13 +23,15 @@ from mambamim.ops.triton_support import is_capable
 
 # Of u, delta, A, B and C, or where `Backend.whole` of all that `selective_scan` is given.
 Core = Callable[..., tuple[Tensor, Tensor]]
+_MOST_STATES = 32  # of a channel, in Triton's kernels
 
 
 def _triton(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, z: Tensor | None,
     delta_bias: Tensor | None, delta_softplus: bool,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    if u.dtype == torch.float64:  # the kernels compute in fp32
+    # The kernels compute in fp32, and each state has instructions of its own.
+    if u.dtype == torch.float64 or A.shape[1] > _MOST_STATES:
         return _composed(scan_torch, u, delta, A, B, C, D, z, delta_bias, delta_softplus)
     kernels = importlib.import_module("mambamim.ops.selective_scan_triton")
     weights = [w if w is None else w[None] for w in (D, delta_bias)]

@@ -90,6 +90,11 @@ def _time_innermost(x: Tensor) -> Tensor:
     return x if x.stride()[1:] == (x.shape[2], 1) else x.contiguous()
 
 
+def _in_pairs(x: Tensor) -> bool:
+    """Whether (P, E, L), time innermost and L even, begins every sequence at a whole 4 bytes."""
+    return (x.data_ptr() | x.stride(0) * x.element_size()) % 4 == 0
+
+
 def _flags(
     D: Tensor | None, z: Tensor | None, bias: Tensor | None, softplus: bool
 ) -> dict[str, bool]:
@@ -132,6 +137,7 @@ def _by_chunk(
     # A thread's steps of one tensor are one load of 16 bytes.
     wide = max(x.element_size() for x in (u, delta, B, C, z) if x is not None)
     levels = 2 if wide > 2 else 3
+    even = L % 2**levels == 0 and all(_in_pairs(x) for x in (u, delta, z) if x is not None)
     blocks, groups = -(-L >> levels), -(-E // CHUNK_CHANNELS)
     chunks = max(1, min(PROGRAMS[levels - 2] // (P * groups), L // SHORTEST_CHUNK))
     length = -(-blocks // chunks)
@@ -153,7 +159,7 @@ def _by_chunk(
                 ends, E, L, P // directions, length, per_span, spans,
                 *(0 if x is None else x.stride(0) for x in (u, delta, z)),
                 **_flags(D, z, bias, softplus), BOTH=directions == 2, FINAL=final,
-                EVEN=L % 2**levels == 0, N=N, LEVELS=levels, CHANNELS=CHUNK_CHANNELS, num_warps=1,
+                EVEN=even, N=N, LEVELS=levels, CHANNELS=CHUNK_CHANNELS, num_warps=1,
             )  # fmt: skip
     return y, states
 

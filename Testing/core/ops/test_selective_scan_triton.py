@@ -137,6 +137,17 @@ def test_without_gradients_the_values_are_the_same(length, inner, kernel_device)
         assert error(found, wanted) < 2e-6
 
 
+def test_steps_are_read_in_pairs_only_where_these_are_whole_words():
+    pytest.importorskip("triton")
+    in_pairs = importlib.import_module("mambamim.ops.selective_scan_triton")._in_pairs
+    flat = torch.zeros(2 * 25 + 1, dtype=torch.bfloat16)
+    assert in_pairs(flat.as_strided((2, 3, 8), (24, 8, 1)))
+    assert in_pairs(flat.as_strided((2, 3, 8), (26, 8, 1)))
+    assert not in_pairs(flat.as_strided((2, 3, 8), (25, 8, 1)))
+    assert not in_pairs(flat[1:].as_strided((2, 3, 8), (24, 8, 1)))
+    assert in_pairs(flat.float()[1:].as_strided((2, 3, 8), (25, 8, 1)))
+
+
 def test_the_backend_gives_what_torch_gives(kernel_device, monkeypatch):
     monkeypatch.setattr(Backend, "reason_against", lambda self, device=None: "")
     arguments = {
@@ -181,15 +192,16 @@ def test_a_broken_package_is_named(monkeypatch):
     assert backend.reason_against(torch.device("cpu")) == "the tensors are on the cpu"
 
 
-def test_double_precision_is_left_to_torch(monkeypatch):
+@pytest.mark.parametrize(("states", "dtype"), [(4, torch.float64), (33, torch.float32)])
+def test_double_precision_and_many_states_are_left_to_torch(states, dtype, monkeypatch):
     monkeypatch.setattr(Backend, "reason_against", lambda self, device=None: "")
-    whole = make(1, 6, 4, 20, dtype=torch.float64)
-    inputs = {k: (v[0] if k in ("A", "D", "delta_bias") else v).double() for k, v in whole.items()}
+    whole = make(1, 6, states, 20, dtype=dtype)
+    inputs = {k: (v[0] if k in ("A", "D", "delta_bias") else v).to(dtype) for k, v in whole.items()}
     options = {"delta_softplus": True, "return_last_state": True}
     got = selective_scan(**inputs, **options, backend="triton")
     want = selective_scan(**inputs, **options, backend="torch")
     for found, wanted in zip(got, want, strict=True):
-        assert found.dtype == torch.float64
+        assert found.dtype == dtype
         assert torch.equal(found, wanted)
 
 
