@@ -3,8 +3,9 @@
     python benchmarks/pretraining.py [--batches 1 2 8] [--steps 8] [--json results.json]
 
 A step is the training loop's, with clipping and AdamW, on (B, 1, 96, 96, 96) at a mask ratio of
-0.75; bf16 on a CUDA device, fp32 on a CPU, where only the batch of 1 is run. The two fills take
-turns, so that a machine whose speed drifts does not favour one. Medians.
+0.75; bf16 on a CUDA device, fp32 on a CPU, where only the batch of 1 is run. On a device, the steps
+timed are recorded ones, as all but the first are. The two fills take turns, so that a machine whose
+speed drifts does not favour one. Medians; memory is the most that tensors took, recording included.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from mambamim.training.team import Team
 
 SIZE = 96
 FILLS = ("toki", "learnable")
+WARM_UPS = 4  # more than are run before a step is recorded
 
 
 class Stepper:
@@ -57,14 +59,16 @@ class Stepper:
 
 def measure(backbone: str, batch: int, steps: int, device: torch.device) -> list[dict]:
     """A row per fill."""
-    steppers = {fill: Stepper(backbone, fill, batch, Team(0, 1, device)) for fill in FILLS}
-    memory = {}
-    for fill, stepper in steppers.items():
+    steppers, memory = {}, {}
+    for fill in FILLS:
         if device.type == "cuda":
+            held = torch.cuda.memory_allocated(device)
             torch.cuda.reset_peak_memory_stats(device)
-        stepper.step()
+        steppers[fill] = Stepper(backbone, fill, batch, Team(0, 1, device))
+        for _ in range(WARM_UPS):
+            steppers[fill].step()
         if device.type == "cuda":
-            memory[fill] = torch.cuda.max_memory_allocated(device) / 1e9
+            memory[fill] = (torch.cuda.max_memory_allocated(device) - held) / 1e9
     times: dict[str, list[float]] = {fill: [] for fill in FILLS}
     for _ in range(steps):
         for fill, stepper in steppers.items():

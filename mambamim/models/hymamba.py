@@ -78,6 +78,8 @@ class HyMambaEncoder(nn.Module):
         expansions: of the same blocks.
     """
 
+    by_blocks = True  # see `mambamim.pretraining.backbone`
+
     def __init__(
         self,
         in_channels: int,
@@ -98,23 +100,20 @@ class HyMambaEncoder(nn.Module):
         )
         self.skips = nn.ModuleList(ResidualBlock(width, width) for width in widths)
 
-    def forward(self, x: Tensor, visible: Tensor | None = None) -> list[Tensor]:
+    def forward(self, x: Tensor, visible: Visible = None) -> list[Tensor]:
         """(B, C_in, D, H, W) -> features at strides 1, 2, 4, 8, 16; all but the last are skips.
 
-        With `visible` (B, D/16, H/16, W/16) only what is visible is seen, see `MedNeXtStage`.
+        With `visible` (B, D/16, H/16, W/16) only what is visible is seen, see `MedNeXtStage`. Given
+        as blocks, fine features are made of these alone.
         """
         features: list[Tensor] = []
-        where: Visible = visible
-        if visible is not None and self.training:
-            # Three quarters are masked: fine features are made of the visible patches alone. That
-            # rounds otherwise than a convolution of the whole, so what is compared with the
-            # authors' features, in evaluation, goes the long way.
-            where = VisibleBlocks(visible)
+        where = visible
+        if isinstance(where, VisibleBlocks):
             x = where.cut(x)
         x = hide(bias_act(*convolve_bare(self.stem, hide(x, where), where)), where)
         for expand, skip, stage in zip(self.expand, self.skips, self.stages, strict=True):
             if isinstance(where, VisibleBlocks) and x.shape[2] < SMALLEST_BLOCK:
-                x, where = where.spread(x), visible
+                x, where = where.spread(x), where.visible
             x = hide(bias_act(*convolve_bare(expand, x, where)), where)  # type: ignore[arg-type]
             features.append(whole(skip(x, where), where))
             # Windows of 2 never straddle two patches of 16: a masked voxel meets masked ones only.

@@ -43,6 +43,8 @@ class SmallEncoder(nn.Module):
         expansions: of the same blocks.
     """
 
+    by_blocks = True  # see `mambamim.pretraining.backbone`
+
     def __init__(
         self,
         in_channels: int,
@@ -63,20 +65,20 @@ class SmallEncoder(nn.Module):
             for width, depth, expansion in zip(channels[1:], depths, expansions, strict=True)
         )
 
-    def forward(self, x: Tensor, visible: Tensor | None = None) -> list[Tensor]:
+    def forward(self, x: Tensor, visible: Visible = None) -> list[Tensor]:
         """(B, C_in, D, H, W) -> features at strides 1, 2, 4, 8, 16.
 
-        With `visible` (B, D/16, H/16, W/16) only what is visible is seen, see `MedNeXtStage`.
+        With `visible` (B, D/16, H/16, W/16) only what is visible is seen, see `MedNeXtStage`. Given
+        as blocks, fine features are made of these alone.
         """
-        where: Visible = visible
-        if visible is not None and self.training:
-            where = VisibleBlocks(visible)  # see HyMambaEncoder
+        where = visible
+        if isinstance(where, VisibleBlocks):
             x = where.cut(x)
         x = hide(convolve_leaky(self.stem, hide(x, where), where, 0.01), where)
         features = [whole(x, where)]
         for down, stage in zip(self.down, self.stages, strict=True):
             if isinstance(where, VisibleBlocks) and x.shape[2] <= SMALLEST_BLOCK:
-                x, where = where.spread(x), visible
+                x, where = where.spread(x), where.visible
             x = stage(hide(down(x), where), where)
             features.append(whole(x, where))
         return features

@@ -9,19 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mambamim.errors import MissingDependencyError
-
-try:
-    import triton
-    import triton.language as tl
-except ImportError as error:
-    raise MissingDependencyError(
-        "Triton is not installed.", "It comes with torch for CUDA on Linux."
-    ) from error
+from mambamim.ops.triton_launch import Entry, tl, triton
 
 _TILE = 4096  # numbers a program works on at once
 
 
+@Entry
 @triton.jit
 def _bias_act(
     x, bias, residual, rows, C, slope, RESIDUAL: tl.constexpr, ACTIVATE: tl.constexpr,

@@ -10,19 +10,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mambamim.errors import MissingDependencyError
-
-try:
-    import triton
-    import triton.language as tl
-except ImportError as error:
-    raise MissingDependencyError(
-        "Triton is not installed.", "It comes with torch for CUDA on Linux."
-    ) from error
+from mambamim.ops.triton_launch import Entry, tl, triton
 
 _BLOCK_T, _BLOCK_E = 16, 64
 
 
+@Entry
 @triton.jit
 def _forward(
     x, weight, bias, out, batch, E, L, x_b, x_t, TAPS: tl.constexpr,
@@ -50,6 +43,7 @@ def _forward(
     tl.store(out + place, total.to(out.dtype.element_ty), mask=(t < L)[:, None] & inside[None])
 
 
+@Entry
 @triton.jit
 def _before_silu(
     x, weight, bias, grad, pulls, sums, batch, E, L, x_b, x_t, grad_b, grad_t, tiles,
@@ -88,6 +82,7 @@ def _before_silu(
     tl.store(line + TAPS * E, tl.sum(pull, 0), mask=inside)
 
 
+@Entry
 @triton.jit
 def _input_gradient(
     pulls, weight, out, batch, E, L, DIRECTIONS: tl.constexpr, TAPS: tl.constexpr,

@@ -9,15 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mambamim.errors import MissingDependencyError
-
-try:
-    import triton
-    import triton.language as tl
-except ImportError as error:
-    raise MissingDependencyError(
-        "Triton is not installed.", "It comes with torch for CUDA on Linux."
-    ) from error
+from mambamim.ops.triton_launch import Entry, tl, triton
 
 _TILE = 4096  # numbers a program works on at once
 _PROGRAMS = 1024  # that share the voxels of a backward pass
@@ -34,6 +26,7 @@ def _centred(x, before, at, here, c, C, eps, BEFORE: tl.constexpr):
     return centred, 1 / tl.sqrt(tl.sum(centred * centred, 1) / C + eps)
 
 
+@Entry
 @triton.jit
 def _forward(
     x, before, weight, bias, residual, out, rows, C, eps, slope, BEFORE: tl.constexpr,
@@ -55,6 +48,7 @@ def _forward(
     tl.store(out + at, total.to(out.dtype.element_ty), mask=here)
 
 
+@Entry
 @triton.jit
 def _backward(
     x, before, weight, out, grad, grad_x, passed, sums, rows, C, eps, slope,

@@ -13,16 +13,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from mambamim.errors import MissingDependencyError
-
-try:
-    import triton
-    import triton.language as tl
-except ImportError as error:
-    raise MissingDependencyError(
-        "Triton is not installed.", "It comes with torch for CUDA on Linux."
-    ) from error
-
+from mambamim.ops.triton_launch import Entry, tl, triton
 
 _PROGRAMS = 1024  # of a correlation: some for each multiprocessor
 _SUMS = 300  # of a weight gradient, where each writes partial sums
@@ -111,6 +102,7 @@ def _store(
             tl.store(line + j * C, value, mask=here)
 
 
+@Entry
 @triton.jit(do_not_specialize=["D", "H", "W", "depth"])
 def _correlate(
     x, weight, bias, out, D, H, W, depth, C: tl.constexpr, HAS_BIAS: tl.constexpr,
@@ -164,6 +156,7 @@ def _joined(parts):
     return parts[0]
 
 
+@Entry
 @triton.jit(do_not_specialize=["D", "H", "W", "depth"])
 def _weight_gradient(
     x, grad, out, D, H, W, depth, C: tl.constexpr, LINES: tl.constexpr, SPAN: tl.constexpr,

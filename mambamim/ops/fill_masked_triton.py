@@ -8,16 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mambamim.errors import MissingDependencyError
+from mambamim.ops.triton_launch import Entry, tl, triton
 from mambamim.ops.visible_blocks_triton import channel_block
-
-try:
-    import triton
-    import triton.language as tl
-except ImportError as error:
-    raise MissingDependencyError(
-        "Triton is not installed.", "It comes with torch for CUDA on Linux."
-    ) from error
 
 _TILE = 4096  # numbers a program works on at once
 _ROWS, _CHANNELS = 1024, 128  # voxels and channels of those, at most
@@ -42,6 +34,7 @@ def _tile(
     return row.to(tl.int64)[:, None] * C + c[None], here, (seen != 0)[:, None]
 
 
+@Entry
 @triton.jit(do_not_specialize=["voxels"])
 def _fill(
     x, visible, token, out, voxels, C, HAS_TOKEN: tl.constexpr, GRID_D: tl.constexpr,
@@ -59,6 +52,7 @@ def _fill(
     tl.store(out + at, value, mask=here)
 
 
+@Entry
 @triton.jit(do_not_specialize=["voxels", "tiles"])
 def _part(
     grad, visible, kept, sums, voxels, C, tiles, GRID_D: tl.constexpr, GRID_H: tl.constexpr,

@@ -8,17 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mambamim.errors import MissingDependencyError
-
-try:
-    import triton
-    import triton.language as tl
-except ImportError as error:
-    raise MissingDependencyError(
-        "Triton is not installed.", "It comes with torch for CUDA on Linux."
-    ) from error
-
 from mambamim.ops.group_norm_triton import middle
+from mambamim.ops.triton_launch import Entry, tl, triton
 
 _PARTS = 4096  # partial sums a program works on at once
 
@@ -41,6 +32,7 @@ def _totals(
     return one, two, tl.load(x + at, mask=inside, other=0.0).to(tl.float64)
 
 
+@Entry
 @triton.jit
 def _forward(
     x, sums, weight, bias, factors, stats, voxels, middle, C, parts, eps, AFFINE: tl.constexpr,
@@ -67,6 +59,7 @@ def _forward(
     tl.store(own + 1, rate)
 
 
+@Entry
 @triton.jit
 def _backward(
     x, sums, weight, stats, factors, for_parameters, voxels, middle, C, parts,

@@ -10,20 +10,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mambamim.errors import MissingDependencyError
-
-try:
-    import triton
-    import triton.language as tl
-except ImportError as error:
-    raise MissingDependencyError(
-        "Triton is not installed.", "It comes with torch for CUDA on Linux."
-    ) from error
+from mambamim.ops.triton_launch import Entry, tl, triton
 
 _TILE = 4096  # numbers a program works on at once
 _PROGRAMS = 1024  # that share the voxels of all samples
 
 
+@Entry
 @triton.jit
 def _sums(
     x, grad, out, sums, voxels, middle, C, slope, BACKWARD: tl.constexpr,
@@ -68,6 +61,7 @@ def _line(x, factors, at, here, sample, c, C, samples):
     return value * scale[None] + shift[None]
 
 
+@Entry
 @triton.jit
 def _apply(
     x, factors, other, other_factors, out, voxels, C, slope, OTHER: tl.constexpr,
@@ -87,6 +81,7 @@ def _apply(
     tl.store(out + at, total.to(out.dtype.element_ty), mask=here)
 
 
+@Entry
 @triton.jit
 def _input_gradient(
     x, grad, out, by_x, by_grad, result, passed, voxels, C, slope, PASSED: tl.constexpr,

@@ -5,15 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mambamim.errors import MissingDependencyError
-
-try:
-    import triton
-    import triton.language as tl
-except ImportError as error:
-    raise MissingDependencyError(
-        "Triton is not installed.", "It comes with torch for CUDA on Linux."
-    ) from error
+from mambamim.ops.triton_launch import Entry, tl, triton
 
 _TILE = 8192  # numbers of the joined features that a program works on at once
 
@@ -34,6 +26,7 @@ def _copy(
         tl.store(places, tl.load(place, mask=here), mask=here)
 
 
+@Entry
 @triton.jit
 def _copy_both(
     a, b, whole, rows, A: tl.constexpr, B: tl.constexpr, PARTS: tl.constexpr,

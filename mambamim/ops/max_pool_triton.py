@@ -11,15 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mambamim.errors import MissingDependencyError
-
-try:
-    import triton
-    import triton.language as tl
-except ImportError as error:
-    raise MissingDependencyError(
-        "Triton is not installed.", "It comes with torch for CUDA on Linux."
-    ) from error
+from mambamim.ops.triton_launch import Entry, tl, triton
 
 _TILE = 1024  # maxima that a program works on at once
 
@@ -33,6 +25,7 @@ def _place(row, D, H, W):
     return (fine * H + line * 2) * W + row % w * 2
 
 
+@Entry
 @triton.jit
 def _pool(
     x, out, taken, rows, D, H, W, C: tl.constexpr, NOTES: tl.constexpr,
@@ -55,6 +48,7 @@ def _pool(
         tl.store(taken + at, which, mask=here)
 
 
+@Entry
 @triton.jit
 def _spread(
     grad, taken, out, rows, D, H, W, C: tl.constexpr, ROWS: tl.constexpr, CHANNELS: tl.constexpr

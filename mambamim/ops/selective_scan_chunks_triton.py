@@ -14,16 +14,8 @@ needs of them lies together.
 
 from __future__ import annotations
 
-from mambamim.errors import MissingDependencyError
 from mambamim.ops.selective_scan_steps_triton import read, silu, step_size
-
-try:
-    import triton
-    import triton.language as tl
-except ImportError as error:
-    raise MissingDependencyError(
-        "Triton is not installed.", "It comes with torch for CUDA on Linux."
-    ) from error
+from mambamim.ops.triton_launch import Entry, tl, triton
 
 
 @triton.jit
@@ -87,6 +79,7 @@ def _steps(x, first, there, FULL: tl.constexpr, LEVELS: tl.constexpr):
     return parts
 
 
+@Entry
 @triton.jit
 def gather(
     B, C, gathered, L, N, batch, blocks, B_b, B_n, B_t, C_b, C_n, C_t,
@@ -105,6 +98,7 @@ def gather(
 
 
 # A kernel that was compiled for one length serves others.
+@Entry
 @triton.jit(do_not_specialize=["E", "L", "batch", "length", "per_span", "spans"])
 def forward(
     u, delta, A, gathered, D, z, bias, y, states, ends, E, L, batch, length, per_span, spans,

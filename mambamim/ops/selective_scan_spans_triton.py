@@ -13,17 +13,9 @@ them; what the channels of a program give to their gradients is `collected` from
 
 from __future__ import annotations
 
-from mambamim.errors import MissingDependencyError
 from mambamim.ops.selective_scan_chunks_triton import stacked
 from mambamim.ops.selective_scan_steps_triton import read, step_size
-
-try:
-    import triton
-    import triton.language as tl
-except ImportError as error:
-    raise MissingDependencyError(
-        "Triton is not installed.", "It comes with torch for CUDA on Linux."
-    ) from error
+from mambamim.ops.triton_launch import Entry, tl, triton
 
 
 @triton.jit
@@ -46,6 +38,7 @@ def _times(span, run, L, turned, STEPS: tl.constexpr, RUNS: tl.constexpr):
     return at, there
 
 
+@Entry
 @triton.jit
 def gather(
     B, C, gathered, L, N, spans, batch, B_b, B_n, B_t, C_b, C_n, C_t,
@@ -64,6 +57,7 @@ def gather(
     tl.store(to, read(C, p * C_b + n * C_n + t * C_t, known & there), mask=known)
 
 
+@Entry
 @triton.jit
 def collect(
     parts, grad_B, grad_C, L, N, groups, batch,
@@ -86,6 +80,7 @@ def collect(
     tl.store(grad_C + at, total.to(grad_C.dtype.element_ty), mask=there & ~of_B)
 
 
+@Entry
 @triton.jit
 def backward(
     u, delta, A, gathered, D, z, bias, grad_y, grad_last, states, carries,

@@ -12,15 +12,7 @@ per direction.
 
 from __future__ import annotations
 
-from mambamim.errors import MissingDependencyError
-
-try:
-    import triton
-    import triton.language as tl
-except ImportError as error:
-    raise MissingDependencyError(
-        "Triton is not installed.", "It comes with torch for CUDA on Linux."
-    ) from error
+from mambamim.ops.triton_launch import Entry, tl, triton
 
 
 @triton.jit
@@ -81,6 +73,7 @@ def _steps(
     return us, raws, _rows(z, first, L, turned, z_t, inside, STEPS) if HAS_Z else us, Bs, Cs
 
 
+@Entry
 @triton.jit
 def forward(
     u, delta, A, B, C, D, z, bias, y, last, E, L, N, batch,

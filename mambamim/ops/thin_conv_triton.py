@@ -14,16 +14,8 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from mambamim.errors import MissingDependencyError
+from mambamim.ops.triton_launch import Entry, tl, triton
 from mambamim.ops.triton_support import precision
-
-try:
-    import triton
-    import triton.language as tl
-except ImportError as error:
-    raise MissingDependencyError(
-        "Triton is not installed.", "It comes with torch for CUDA on Linux."
-    ) from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +47,7 @@ def _near(
     return tl.load(plane + at, mask=seen & (z >= 0) & (z < D), other=0.0)
 
 
+@Entry
 @triton.jit
 def _correlate(
     x, weight, bias, out, D, H, W, slope, C: tl.constexpr, COLUMNS: tl.constexpr,
@@ -102,6 +95,7 @@ def _correlate(
             ahead = tl.zeros((M, N), tl.float32)
 
 
+@Entry
 @triton.jit
 def _weight_gradient(
     x, grad, out, B, D, H, W, C: tl.constexpr, COLUMNS: tl.constexpr, SPAN: tl.constexpr,

@@ -8,21 +8,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mambamim.errors import MissingDependencyError
+from mambamim.ops.triton_launch import Entry, tl, triton
 from mambamim.ops.triton_support import precision
-
-try:
-    import triton
-    import triton.language as tl
-except ImportError as error:
-    raise MissingDependencyError(
-        "Triton is not installed.", "It comes with torch for CUDA on Linux."
-    ) from error
 
 # Of a launch, several for each multiprocessor; fewer, where each has sums that are to be added up.
 _PROGRAMS, _SUMMING = 4224, 264
 
 
+@Entry
 @triton.jit
 def _multiply(
     x, weight, bias, out, rows, weight_o, weight_c, INPUTS: tl.constexpr, OUTPUTS: tl.constexpr,
@@ -44,6 +37,7 @@ def _multiply(
         tl.store(target, total.to(out.dtype.element_ty), mask=(row < rows) & given)
 
 
+@Entry
 @triton.jit
 def _parameter_gradients(
     x, grad, for_weight, for_bias, rows, INPUTS: tl.constexpr, OUTPUTS: tl.constexpr,

@@ -27,20 +27,36 @@ _OFFSETS = list(itertools.product((-1, 0, 1), repeat=3))
 _SELF = 13
 
 
+def visible_places(visible: Tensor, kept: int) -> Tensor:
+    """Indices of the visible places in raster order.
+
+    Args:
+        visible: (B, L) bool, K True in each row.
+        kept: K; given, so that a GPU need not be asked.
+
+    Returns:
+        (B, K) int64, ascending.
+    """
+    return torch.argsort(~visible, dim=1, stable=True)[:, :kept]
+
+
 class VisibleBlocks:
     """Which patches of a batch are visible, and who is beside whom.
 
     Args:
         visible: (B, d, h, w) bool.
+        each: number of True in each sample, where it is known and the same in all; a GPU is waited
+            for where it is not.
 
     Attributes:
+        visible: as given.
         count: N, visible patches of all samples.
         beside: (27, N), the block at each offset from each; N where none is visible.
     """
 
-    def __init__(self, visible: Tensor) -> None:
-        self._shape = tuple(visible.shape)
-        self._places = visible.nonzero().contiguous()  # (N, 4); nonzero gives it turned round
+    def __init__(self, visible: Tensor, each: int | None = None) -> None:
+        self.visible, self._shape = visible, tuple(visible.shape)
+        self._places = _places(visible, each)
         self.count = len(self._places)
         self._slots = torch.full(self._shape, self.count, device=visible.device)
         places = self._places.unbind(1)
@@ -162,6 +178,19 @@ def _theirs(offset: tuple[int, ...]) -> tuple[slice, ...]:
 
 def _kept(values: Tensor, exists: Tensor) -> Tensor:
     return torch.where(exists[:, None, None, None, None], values, values.new_zeros(()))
+
+
+def _places(visible: Tensor, each: int | None) -> Tensor:
+    """(N, 4): sample and place of each True of (B, d, h, w), in raster order."""
+    if each is None:
+        return visible.nonzero().contiguous()  # it comes turned round
+    batch, _, height, width = visible.shape
+    place = visible_places(visible.flatten(1), each)
+    # In plain arithmetic: torch.unravel_index sends a GPU what it works out on the CPU.
+    sample = torch.arange(batch, device=visible.device)[:, None].expand_as(place)
+    row = place // width
+    places = [sample, row // height, row % height, place % width]
+    return torch.stack(places, 2).flatten(0, 1)
 
 
 def _kernels(name: str, like: Tensor) -> ModuleType | None:

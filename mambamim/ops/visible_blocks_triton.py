@@ -9,15 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mambamim.errors import MissingDependencyError
-
-try:
-    import triton
-    import triton.language as tl
-except ImportError as error:
-    raise MissingDependencyError(
-        "Triton is not installed.", "It comes with torch for CUDA on Linux."
-    ) from error
+from mambamim.ops.triton_launch import Entry, tl, triton
 
 _TILE = 4096  # numbers a program works on at once
 _ROWS, _CHANNELS = 256, 128  # voxels and channels of those, at most
@@ -38,6 +30,7 @@ def _axes(row, D: tl.constexpr, H: tl.constexpr, W: tl.constexpr):
     return row // (D * H * W), row // (H * W) % D, row // W % H, row % W
 
 
+@Entry
 @triton.jit(do_not_specialize=["count"])
 def _border(
     blocks, beside, wide, count, voxels, C, D: tl.constexpr, H: tl.constexpr, W: tl.constexpr,
@@ -58,6 +51,7 @@ def _border(
     tl.store(wide + at, value, mask=here)
 
 
+@Entry
 @triton.jit(do_not_specialize=["count"])
 def _border_gradient(
     wide, beside, blocks, count, voxels, C, D: tl.constexpr, H: tl.constexpr, W: tl.constexpr,
@@ -86,6 +80,7 @@ def _border_gradient(
     tl.store(blocks + at, total.to(blocks.dtype.element_ty), mask=here)
 
 
+@Entry
 @triton.jit
 def _cut(
     volume, places, blocks, voxels, C, GRID_D, GRID_H, GRID_W, D: tl.constexpr, H: tl.constexpr,
@@ -102,6 +97,7 @@ def _cut(
     tl.store(blocks + at, value, mask=here)
 
 
+@Entry
 @triton.jit(do_not_specialize=["count"])
 def _spread(
     blocks, slots, volume, count, voxels, C, GRID_D: tl.constexpr, GRID_H: tl.constexpr,

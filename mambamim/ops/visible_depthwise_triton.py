@@ -9,16 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mambamim.errors import MissingDependencyError
+from mambamim.ops.triton_launch import Entry, tl, triton
 from mambamim.ops.visible_blocks_triton import channel_block
-
-try:
-    import triton
-    import triton.language as tl
-except ImportError as error:
-    raise MissingDependencyError(
-        "Triton is not installed.", "It comes with torch for CUDA on Linux."
-    ) from error
 
 _TILE, _BLOCK_W = 1024, 16  # numbers a program works on at once; voxels of a line, at most
 _LINES = 1024  # programs that share the lines of a weight gradient
@@ -45,6 +37,7 @@ def _voxels(
     return (n * (D * H) + place) * W + (w + W) % W, n < count
 
 
+@Entry
 @triton.jit(do_not_specialize=["count"])
 def _correlate(
     x, weight, bias, beside, out, count, C, D: tl.constexpr, H: tl.constexpr, W: tl.constexpr,
@@ -73,6 +66,7 @@ def _correlate(
     tl.store(out + at[:, None] * C + c[None], total.to(out.dtype.element_ty), mask=here)
 
 
+@Entry
 @triton.jit(do_not_specialize=["count", "lines"])
 def _weight_gradient(
     x, grad, beside, out, count, C, lines, D: tl.constexpr, H: tl.constexpr, W: tl.constexpr,

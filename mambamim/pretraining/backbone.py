@@ -4,7 +4,8 @@ A network can be pre-trained if it has
 
     network.encoder     encoder(x, visible) -> features, shallow first, the last at stride 16;
                         masked places are zero in all of them and change nothing elsewhere;
-                        encoder.channels tells their widths
+                        encoder.channels tells their widths; encoder.by_blocks, optional, is True
+                        where it takes `VisibleBlocks` too, which training gives it then
     network.stage       a `MambaStage` on the last feature, or None
     network.norm        optional, a norm of the stage's tokens
 
@@ -21,8 +22,9 @@ from torch import Tensor, nn
 from mambamim.errors import BadInputError
 from mambamim.models.hymamba import STRIDE
 from mambamim.models.mamba import MambaStage
-from mambamim.ops.sparse import spread_visible
-from mambamim.pretraining.masking import draw_visible, visible_places
+from mambamim.ops.sparse import Visible, spread_visible
+from mambamim.ops.visible_blocks import VisibleBlocks, visible_places
+from mambamim.pretraining.masking import draw_visible
 
 
 @dataclass(frozen=True)
@@ -61,19 +63,34 @@ class MaskedEncoder(nn.Module):
         """Widths of the features, shallow first."""
         return tuple(self.encoder.channels)  # type: ignore[arg-type]
 
-    def forward(self, volume: Tensor, visible: Tensor, kept: Tensor | None = None) -> Encoded:
+    def forward(
+        self,
+        volume: Tensor,
+        visible: Tensor,
+        kept: Tensor | None = None,
+        count: int | None = None,
+    ) -> Encoded:
         """Encode what is visible; the Mamba stage is given the visible tokens alone.
 
         Args:
             volume: (B, C, D, H, W), sides multiples of 16.
             visible: (B, D/16, H/16, W/16) bool, the same number of True in each sample.
             kept: what the Mamba stage keeps, if not `visible` (an ablation of the paper).
+            count: that number, of `kept` too, where it is known; a GPU is waited for where it is
+                not.
         """
-        chosen = visible if kept is None else kept
-        # Asked before the encoder's work is given to a GPU: later it would have to be done first,
-        # and the GPU would have nothing to do after it.
-        count = int(chosen[0].sum())
-        *skips, deepest = self.encoder(volume, visible)
+        chosen, known = visible if kept is None else kept, count
+        if known is None:
+            # Asked before the encoder's work is given to a GPU: later it would have to be done
+            # first, and the GPU would have nothing to do after it.
+            known = int(chosen[0].sum())
+        where: Visible = visible
+        if self.training and getattr(self.encoder, "by_blocks", False):
+            # Three quarters are masked: fine features are made of the visible patches alone. That
+            # rounds otherwise than a convolution of the whole, so what is compared with the
+            # authors' features, in evaluation, goes the long way.
+            where = VisibleBlocks(visible, count)
+        *skips, deepest = self.encoder(volume, where)
         depth, height, width = (int(side) for side in deepest.shape[2:])
         grid = (depth, height, width)
         if self.stage is None:
@@ -83,7 +100,7 @@ class MaskedEncoder(nn.Module):
             sequence = self.stage.to_tokens(deepest)
             order = self.stage.order(grid, deepest.device)
         seen = chosen.flatten(1)[:, order]
-        places = visible_places(seen, count)[..., None].expand(-1, -1, sequence.shape[2])
+        places = visible_places(seen, known)[..., None].expand(-1, -1, sequence.shape[2])
         tokens = sequence.gather(1, places)
         if self.stage is not None:
             tokens = self.stage.forward_tokens(tokens)

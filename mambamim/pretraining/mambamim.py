@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,6 +147,7 @@ class MambaMIM(nn.Module):
         volume: Tensor,
         visible: Tensor | None = None,
         generator: torch.Generator | None = None,
+        count: int | None = None,
     ) -> Reconstructed:
         """Reconstruct what is masked.
 
@@ -153,32 +156,46 @@ class MambaMIM(nn.Module):
             visible: (B, D/16, H/16, W/16) bool with the same number of True in each sample; None
                 draws it.
             generator: for what is drawn, on the volume's device; None takes torch's own.
+            count: of the True in each sample of `visible`, and the number that the network's own
+                mask ratio leaves; a GPU is waited for where it is not given.
         """
         check_input(volume, self.in_channels)
         grid = tuple(side // STRIDE for side in volume.shape[2:])
         if visible is None:
             visible = self._draw(len(volume), grid, volume.device, generator)
+            count = self.count(grid)
         elif visible.shape != (len(volume), *grid) or visible.dtype != torch.bool:
             raise BadInputError(f"visible must be bool {(len(volume), *grid)}.")
         kept = None
         if not self.bottom_up:
             kept = self._draw(len(volume), grid, volume.device, generator)
-        prediction = self.predict(volume, visible, kept)
+        prediction = self.predict(volume, visible, kept, count)
         patches = self.patches(volume)
         return Reconstructed(patches.error(prediction, visible), visible, prediction, patches)
 
-    def predict(self, volume: Tensor, visible: Tensor, kept: Tensor | None = None) -> Tensor:
+    def count(self, grid: Sequence[int]) -> int:
+        """Places of a grid (d, h, w) that stay visible where the network draws them itself."""
+        return count_visible(math.prod(grid), self.mask_ratio)
+
+    def predict(
+        self,
+        volume: Tensor,
+        visible: Tensor,
+        kept: Tensor | None = None,
+        count: int | None = None,
+    ) -> Tensor:
         """What the network makes of the visible patches.
 
         Args:
             volume: (B, C, D, H, W), sides multiples of 16.
             visible: (B, D/16, H/16, W/16) bool, the same number of True, at least 1, in each.
             kept: what the Mamba stage keeps, if not `visible` (`bottom_up=False`).
+            count: that number, of `kept` too, where it is known.
 
         Returns:
             (B, C, D, H, W) float32, in the units of the target.
         """
-        encoded = self.encoder(volume, visible, kept)
+        encoded = self.encoder(volume, visible, kept, count)
         filled = self.fill(encoded.tokens, encoded.visible)
         deepest = self.encoder.to_grid(filled, encoded.grid)
         return self.decoder(deepest, encoded.skips, visible).float()

@@ -50,5 +50,6 @@ class ReconstructionLoss(nn.Module):
         self.mim = mim
 
     def forward(self, image: Tensor, visible: Tensor) -> Tensor:
-        """(B, 1, D, H, W) and (B, d, h, w) bool -> scalar."""
-        return self.mim(image, visible).loss
+        """(B, 1, D, H, W) and (B, d, h, w) bool, of the network's own mask ratio -> scalar."""
+        count = self.mim.count(visible.shape[1:])
+        return self.mim(image, visible, count=count).loss

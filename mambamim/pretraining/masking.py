@@ -53,16 +53,3 @@ def draw_visible(
     noise = torch.rand(batch, places, generator=generator, device=device)
     rank = noise.argsort(1).argsort(1)  # a permutation in every row, so ties cannot add a place
     return (rank < kept).view(batch, *grid)
-
-
-def visible_places(visible: Tensor, kept: int) -> Tensor:
-    """Indices of the visible places in raster order.
-
-    Args:
-        visible: (B, L) bool, K True in each row.
-        kept: K; given, so that a GPU need not be asked.
-
-    Returns:
-        (B, K) int64, ascending.
-    """
-    return torch.argsort(~visible, dim=1, stable=True)[:, :kept]

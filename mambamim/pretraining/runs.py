@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mambamim.pretraining.masking import visible_places
+from mambamim.ops.visible_blocks import visible_places
 
 
 @dataclass(frozen=True)

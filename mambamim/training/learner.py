@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mambamim.training.optimizer import make_optimizer, rate_at
+from mambamim.training.recorded_step import RecordedStep
 from mambamim.training.resume import optimizer_tensors, restore_optimizer
 from mambamim.training.settings import LoopSettings
 from mambamim.training.team import Team
@@ -47,6 +48,7 @@ class Learner:
         if team.size > 1:
             ids = [team.device] if team.device.type == "cuda" else None
             self._shared = DistributedDataParallel(self.module, device_ids=ids)
+        self._gradients = RecordedStep(self._backward, team.device, alone=team.size == 1)
 
     def learn(self, batches: Iterator[dict[str, Tensor]], step: int) -> tuple[Tensor, Tensor]:
         """One step; takes `accumulate` batches.
@@ -60,16 +62,13 @@ class Learner:
         torch.manual_seed(hash((settings.seed, step, self._team.rank)) % 2**63)
         for group in self.optimizer.param_groups:
             group["lr"] = rate_at(step, settings)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=not self._gradients.keeps_gradients)
         total = torch.zeros((), device=self._team.device)
         for part in range(parts):
             batch = next(batches)
             given = [self._moved(batch[name]) for name in self._inputs]
             with self._alone(last=part == parts - 1):
-                with self.precision():
-                    loss: Tensor = self._shared(*given) / parts
-                loss.backward()
-            total += loss.detach()
+                total += self._gradients(given)
         norm = nn.utils.clip_grad_norm_(self.module.parameters(), settings.clip or math.inf)
         self.optimizer.step()
         if self.average is not None:
@@ -99,6 +98,13 @@ class Learner:
         if self.average is not None:
             self.average.load_state_dict(_under("average.", tensors))
         restore_optimizer(self.optimizer, tensors)
+
+    def _backward(self, given: Sequence[Tensor]) -> Tensor:
+        """The loss of a part of a batch, after its gradients were added to the parameters'."""
+        with self.precision():
+            loss: Tensor = self._shared(*given) / self._settings.accumulate
+        loss.backward()
+        return loss
 
     def _moved(self, tensor: Tensor) -> Tensor:
         device = self._team.device

@@ -7,7 +7,7 @@ from torch import nn
 
 from mambamim.models import build_model
 from mambamim.ops.sparse import hide
-from mambamim.ops.visible_blocks import VisibleBlocks
+from mambamim.ops.visible_blocks import VisibleBlocks, visible_places
 from mambamim.pretraining import draw_visible
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last_3d]
@@ -52,16 +52,15 @@ def test_cutting_and_spreading_undo_each_other(layout):
 
 
 @pytest.mark.parametrize("name", ["hymamba", "hymamba_small"])
-def test_an_encoder_in_training_gives_what_it_gives_in_evaluation(name):
+def test_an_encoder_makes_of_blocks_what_it_makes_of_the_whole(name):
     torch.manual_seed(0)
     encoder = build_model(name, **TINY[name]).encoder
     visible = draw_visible(2, (2, 3, 2), 0.6, torch.Generator().manual_seed(0))
     volume = torch.randn(2, 1, 32, 48, 32)
     results = []
-    for mode in (True, False):
-        encoder.train(mode)
+    for where in (VisibleBlocks(visible), visible):
         encoder.zero_grad()
-        features = encoder(volume, visible)
+        features = encoder(volume, where)
         sum((f * f.detach().sin()).sum() for f in features).backward()
         results.append((features, [p.grad.clone() for p in encoder.parameters()]))
     for one, two in zip(*(features for features, _ in results), strict=True):
@@ -69,6 +68,21 @@ def test_an_encoder_in_training_gives_what_it_gives_in_evaluation(name):
         assert torch.allclose(one, two, atol=1e-4)
     for one, two in zip(*(grads for _, grads in results), strict=True):
         assert torch.allclose(one, two, rtol=1e-3, atol=1e-3 * float(two.abs().max()) + 1e-6)
+
+
+def test_visible_places_are_in_raster_order():
+    visible = draw_visible(3, (6, 6, 6), 0.75, torch.Generator().manual_seed(0)).flatten(1)
+    for row, found in zip(visible, visible_places(visible, 54), strict=True):
+        assert torch.equal(found, row.nonzero()[:, 0])
+
+
+def test_places_are_the_same_where_their_number_is_known():
+    visible = draw_visible(3, (2, 4, 3), 0.6, torch.Generator().manual_seed(0))
+    one, two = VisibleBlocks(visible, each=10), VisibleBlocks(visible)
+    assert one.count == two.count == 30
+    assert torch.equal(one.beside, two.beside)
+    volume = torch.randn(3, 2, 8, 16, 12)
+    assert torch.equal(one.cut(volume), two.cut(volume))
 
 
 def test_masked_voxels_are_never_read():

@@ -5,7 +5,7 @@ import torch
 from tiny_networks import TINY
 
 from mambamim.models import build_model
-from mambamim.pretraining import MambaMIM
+from mambamim.pretraining import MambaMIM, draw_visible
 from mambamim.pretraining.masked_crops import MaskedCrops, ReconstructionLoss
 
 SIZE = (64, 32, 48)
@@ -57,9 +57,9 @@ def test_the_share_is_exact_and_every_place_has_its_turn(ratio, kept):
 def test_the_loss_is_the_networks():
     torch.manual_seed(0)
     network = build_model("hymamba_small", **TINY["hymamba_small"])
-    mim = MambaMIM(network, 32, width=32)
-    visible = MaskedCrops(Crops(0), 0.5)[0]["visible"][None, :2]
-    image = torch.rand(1, 1, 32, 32, 48)
+    mim = MambaMIM(network, 32, 0.5, width=32)
+    visible = draw_visible(2, (2, 2, 3), 0.5, torch.Generator().manual_seed(0))
+    image = torch.rand(2, 1, 32, 32, 48)
     with torch.no_grad():
         loss = ReconstructionLoss(mim)(image, visible)
         assert torch.equal(loss, mim(image, visible).loss)

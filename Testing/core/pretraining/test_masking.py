@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mambamim.errors import BadInputError
-from mambamim.pretraining.masking import count_visible, draw_visible, visible_places
+from mambamim.pretraining.masking import count_visible, draw_visible
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -45,10 +45,3 @@ def test_a_ratio_that_masks_nothing_or_all_is_refused(ratio):
 def test_one_patch_cannot_be_masked():
     with pytest.raises(BadInputError, match="one patch"):
         draw_visible(1, (1, 1, 1), 0.5, generator())
-
-
-def test_visible_places_are_in_raster_order():
-    visible = draw_visible(3, (6, 6, 6), 0.75, generator()).flatten(1)
-    places = visible_places(visible, 54)
-    for row, found in zip(visible, places, strict=True):
-        assert torch.equal(found, row.nonzero()[:, 0])

@@ -1,0 +1,96 @@
+"""Forward and backward of a batch on an NVIDIA card, recorded once and then one launch each.
+
+A step of a small network is some thousand kernels, which a card is done with sooner than Python
+can start them. What is recorded is a CUDA graph of the loss and its gradients; optimizer and
+averages stay as they are.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+# Steps in which kernels are compiled and chosen, and in which memory shows what it needs.
+_WARM_UPS = 2
+
+Run = Callable[[Sequence[Tensor]], Tensor]
+
+
+@dataclass(frozen=True)
+class _Recording:
+    """A graph with the tensors that it reads and writes."""
+
+    graph: torch.cuda.CUDAGraph
+    given: list[Tensor]
+    loss: Tensor
+
+    def fits(self, given: Sequence[Tensor]) -> bool:
+        """Whether a batch is like that which was recorded."""
+        mine = [(x.shape, x.dtype) for x in self.given]
+        return mine == [(x.shape, x.dtype) for x in given]
+
+
+class RecordedStep:
+    """Adds the gradients of batches to those of the parameters, from a recording where it can.
+
+    The first batches run as they are; then one is recorded, if there is room: its memory is its
+    own, so that what else a training does, such as validating, must find as much beside it.
+
+    Args:
+        run: gives the loss of a batch and calls `backward`.
+        device: where the network is.
+        alone: False where other processes wait for its gradients: nothing is recorded.
+    """
+
+    def __init__(self, run: Run, device: torch.device, alone: bool) -> None:
+        self._run, self._device = run, device
+        self._recording: _Recording | None = None
+        self._left = _WARM_UPS if alone and device.type == "cuda" else 0  # batches before it
+
+    def __call__(self, given: Sequence[Tensor]) -> Tensor:
+        """The loss of a batch, detached."""
+        if self._recording is None or not self._recording.fits(given):
+            loss = self._run(given).detach()
+            if self._left:
+                self._left -= 1
+                if not self._left:
+                    self._record(given)
+            return loss
+        for mine, theirs in zip(self._recording.given, given, strict=True):
+            mine.copy_(theirs, non_blocking=True)
+        self._recording.graph.replay()
+        return self._recording.loss.clone()
+
+    @property
+    def keeps_gradients(self) -> bool:
+        """Whether gradients must stay where they are, and are filled with zeros before a step."""
+        return self._recording is not None
+
+    def _record(self, given: Sequence[Tensor]) -> None:
+        """After a batch: what got a gradient from it has one, to which the recording will add."""
+        if not self._has_room():
+            logger.info("steps are not recorded: there is too little memory beside them")
+            return
+        held, graph = [x.clone() for x in given], torch.cuda.CUDAGraph()
+        torch.cuda.empty_cache()
+        try:
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                loss = self._run(held).detach()
+        except RuntimeError as error:  # too little memory, or a network that looks at values
+            logger.info("steps are not recorded, they run one kernel after the other: %s", error)
+            torch.cuda.empty_cache()
+            return
+        self._recording = _Recording(graph, held, loss)
+
+    def _has_room(self) -> bool:
+        """Whether as much memory as a step takes is left when it has been taken once."""
+        taken = torch.cuda.memory_allocated(self._device)
+        step = torch.cuda.max_memory_allocated(self._device) - taken
+        free = torch.cuda.mem_get_info(self._device)[0]
+        kept = torch.cuda.memory_reserved(self._device) - taken  # by torch, and in use by nothing
+        return free + kept > 2 * step
