@@ -1,6 +1,6 @@
 """Whether a training waits for its data: crops a second that are read, and that its steps take.
 
-    python benchmarks/feeding.py [--device auto] [--seconds 2] [--json feeding.json]
+    python benchmarks/feeding.py [--device auto] [--tasks TASK...] [--seconds 2] [--json FILE]
 
 A synthetic CT is prepared as trainings prepare theirs. Crops are of 96^3; fine-tuning changes them
 by the "strong" augmentation. In each row:
@@ -49,7 +49,7 @@ from mambamim.training.team import Team
 TASKS = ("pre-training", "fine-tuning")
 SHAPE = (176, 160, 160)
 ENDLESS = {"steps": 10**8, "save_every": 10**8}
-WARM_UP = 2  # steps: compiling, filling caches
+WARM_UP = 4  # steps: compiling, filling caches, recording
 LEAST = 2  # steps that are timed at least
 
 
@@ -219,6 +219,7 @@ def main() -> None:
     """Runs and prints all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="auto", help="as mambamim segment takes it")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS, help="rows for these")
     parser.add_argument("--seconds", type=float, default=2.0, help="that each number is taken over")
     parser.add_argument("--json", type=Path, help="also write everything here")
     options = parser.parse_args()
@@ -235,7 +236,7 @@ def main() -> None:
         networks = (
             ("hymamba", "hymamba_small") if team.device.type == "cuda" else ("hymamba_small",)
         )
-        for task in TASKS:
+        for task in options.tasks:
             loaders: dict[int, float] = {}
             for network in networks:
                 loop = begin(task, network, folder, scheme, team)

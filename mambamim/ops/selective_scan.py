@@ -22,40 +22,41 @@ from mambamim.ops.selective_scan_torch import scan_static, scan_torch
 from mambamim.ops.triton_support import is_capable
 
 # Of u, delta, A, B and C, or where `Backend.whole` of all that `selective_scan` is given.
-Core = Callable[..., tuple[Tensor, Tensor]]
+Core = Callable[..., tuple[Tensor, Tensor | None]]
 _MOST_STATES = 32  # of a channel, in Triton's kernels
 
 
 def _triton(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, z: Tensor | None,
-    delta_bias: Tensor | None, delta_softplus: bool,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+    delta_bias: Tensor | None, delta_softplus: bool, return_last_state: bool,
+) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+    given = (u, delta, A, B, C, D, z, delta_bias, delta_softplus)
     # The kernels compute in fp32, and each state has instructions of its own.
     if u.dtype == torch.float64 or A.shape[1] > _MOST_STATES:
-        return _composed(scan_torch, u, delta, A, B, C, D, z, delta_bias, delta_softplus)
+        return _composed(scan_torch, *given)
     kernels = importlib.import_module("mambamim.ops.selective_scan_triton")
-    weights = [w if w is None else w[None] for w in (D, delta_bias)]
-    return kernels.scan_triton(u, delta, A[None], B, C, weights[0], z, weights[1], delta_softplus)
+    return kernels.scan_triton(*given, return_last_state)
 
 
 def _mamba_ssm(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, z: Tensor | None,
-    delta_bias: Tensor | None, delta_softplus: bool,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+    delta_bias: Tensor | None, delta_softplus: bool, return_last_state: bool,
+) -> tuple[Tensor, Tensor | None]:  # fmt: skip
     interface = importlib.import_module("mamba_ssm.ops.selective_scan_interface")
     # The kernel wants one dtype for all that has a time, fp32 for the others, contiguous time.
     timed = [x if x is None else x.to(u.dtype).contiguous() for x in (u, delta, B, C, z)]
     fixed = [x if x is None else x.float() for x in (A, D, delta_bias)]
     u, delta, B, C, z = timed  # type: ignore[assignment]
-    return interface.selective_scan_fn(
-        u, delta, fixed[0], B, C, fixed[1], z, fixed[2], delta_softplus, return_last_state=True
+    found = interface.selective_scan_fn(
+        u, delta, fixed[0], B, C, fixed[1], z, fixed[2], delta_softplus, return_last_state
     )
+    return found if return_last_state else (found, None)
 
 
 def _composed(
     core: Core, u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None,
     z: Tensor | None, delta_bias: Tensor | None, delta_softplus: bool,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, Tensor | None]:  # fmt: skip
     """What is before and after the recurrence, as operations of their own."""
     if u.dtype in (torch.float16, torch.bfloat16):
         u, delta, A, B, C = (x.float() for x in (u, delta, A, B, C))  # states need fp32's range
@@ -86,7 +87,7 @@ class Backend:
     """One way to run the scan: `package` must be importable, `cuda` means CUDA tensors only.
 
     A backend that is `whole` takes all arguments, in half precision too, and keeps fp32 states by
-    itself.
+    itself; the last of them it need not give where it is not asked for.
     """
 
     core: Core
@@ -183,9 +184,14 @@ def selective_scan(
         raise MissingDependencyError(f"The scan backend {name!r} cannot run: {why}.", 'Use "auto".')
     dtype, found = u.dtype, BACKENDS[name]
     arguments = (u, delta, A, B, C, D, z, delta_bias, delta_softplus)
-    y, state = found.core(*arguments) if found.whole else _composed(found.core, *arguments)
-    y = y.to(dtype)
-    return (y, state) if return_last_state else y
+    if found.whole:
+        y, state = found.core(*arguments, return_last_state)
+    else:
+        y, state = _composed(found.core, *arguments)
+    if not return_last_state:
+        return y.to(dtype)
+    assert state is not None
+    return y.to(dtype), state
 
 
 def _check_shapes(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> None:

@@ -8,8 +8,8 @@ The second goes through those of the chunks before its own, and then through its
 
 Wide tensors are (P, E, L), time innermost and channels next to it; `x_b` is the stride over
 sequences. P counts the batch once per direction; sequences from `batch` on are walked from their
-end. Weights have a row per direction. B and C are first `gathered`, so that what a block of steps
-needs of them lies together.
+end. Weights have a row per direction. B and C may first be `gathered`, so that what a block of
+steps needs of them lies together.
 """
 
 from __future__ import annotations
@@ -101,17 +101,18 @@ def gather(
 @Entry
 @triton.jit(do_not_specialize=["E", "L", "batch", "length", "per_span", "spans"])
 def forward(
-    u, delta, A, gathered, D, z, bias, y, states, ends, E, L, batch, length, per_span, spans,
-    u_b, delta_b, z_b,
+    u, delta, A, B, C, D, z, bias, y, states, ends, E, L, batch, length, per_span, spans,
+    u_b, delta_b, B_b, C_b, z_b,
     SOFTPLUS: tl.constexpr, HAS_D: tl.constexpr, HAS_Z: tl.constexpr, HAS_BIAS: tl.constexpr,
-    BOTH: tl.constexpr, FINAL: tl.constexpr, EVEN: tl.constexpr, N: tl.constexpr,
-    LEVELS: tl.constexpr, CHANNELS: tl.constexpr,
+    BOTH: tl.constexpr, FINAL: tl.constexpr, EVEN: tl.constexpr, GATHERED: tl.constexpr,
+    KEEPS: tl.constexpr, N: tl.constexpr, LEVELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
-    """First `ends`; FINAL, from these, y and `states`.
+    """First `ends`; FINAL, from these, y and, where it KEEPS them, `states`.
 
     Time goes in blocks of 2^LEVELS steps: `length` of a chunk, `per_span` between two states that
     are kept, (P, E, spans, N). EVEN: they fill L. `ends` (P, chunks - 1, N + 1, E) has the states
-    that chunks get to from zero and, last, the sums of their step sizes.
+    that chunks get to from zero and, last, the sums of their step sizes. B and C are either both
+    the one tensor GATHERED, or (P, N, L), time innermost and states next to it, and EVEN.
     """
     STEPS: tl.constexpr = 2**LEVELS
     if EVEN:
@@ -136,7 +137,7 @@ def forward(
     u, delta, z = u + p * u_b + e * L, delta + p * delta_b + e * L, z + (p % batch) * z_b + e * L
     y, states = y + (p * E + e) * L, states + (p * E + e) * spans * N
     blocks, every = tl.cdiv(L, STEPS), tl.full((CHANNELS, 1), 1, tl.int1)
-    gathered += p * blocks * (2 * N * STEPS) + e * 0
+    B, C = B + p * B_b + e * 0, C + p * C_b + e * 0
     total = tl.zeros((CHANNELS, 1), tl.float32)
     for block in range(chunk * length, tl.minimum((chunk + 1) * length, blocks)):
         first = block * STEPS
@@ -158,10 +159,17 @@ def forward(
             total += size
         reached = ()
         for n in tl.static_range(N):
-            of_B = block * (2 * N * STEPS) + n * STEPS
-            Bs, now = _steps(gathered, of_B, every, True, LEVELS), state[n]
+            if GATHERED:
+                row, of_C = block * (2 * N * STEPS) + n * STEPS, N * STEPS
+            else:
+                row, of_C = n * L + first, 0
+            Bs, now = _steps(B, row, every, True, LEVELS), state[n]
+            if not GATHERED:
+                Bs = _walked(Bs, turned, BOTH)
             if FINAL:
-                Cs = _steps(gathered, of_B + N * STEPS, every, True, LEVELS)
+                Cs = _steps(C, row + of_C, every, True, LEVELS)
+                if not GATHERED:
+                    Cs = _walked(Cs, turned, BOTH)
                 new_outs = ()
                 for k in tl.static_range(STEPS):
                     now = tl.exp2(sizes[k] * rates[n]) * now + puts[k] * Bs[k]
@@ -182,9 +190,10 @@ def forward(
             tile = tl.reshape(stacked(_walked(gated, turned, BOTH), LEVELS), (CHANNELS, STEPS))
             to = y + first + tl.arange(0, STEPS)[None]
             tl.store(to, tile.to(y.dtype.element_ty), mask=there)
-            if ((block + 1) % per_span == 0) | (block == blocks - 1):
-                for n in tl.static_range(N):
-                    tl.store(states + (block // per_span) * N + n, state[n], mask=inside)
+            if KEEPS:  # noqa: SIM102 (known while compiling, the other is not)
+                if ((block + 1) % per_span == 0) | (block == blocks - 1):
+                    for n in tl.static_range(N):
+                        tl.store(states + (block // per_span) * N + n, state[n], mask=inside)
     if not FINAL:
         row = (p * tl.num_programs(2) + chunk) * (N + 1)
         for n in tl.static_range(N):

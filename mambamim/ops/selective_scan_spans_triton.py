@@ -7,8 +7,8 @@ threads. Channels' own quantities are computed once per span; states follow one 
 
 Wide tensors are (P, E, L), time innermost and channels next to it; `x_b` is the stride over
 sequences. P counts the batch once per direction; sequences from `batch` on are walked from their
-end. Weights have a row per direction. B and C are first `gathered`, in the order that threads read
-them; what the channels of a program give to their gradients is `collected` from `parts`.
+end. Weights have a row per direction. B and C may first be `gathered`, in the order that threads
+read them; what the channels of a program give to their gradients is `collected` from `parts`.
 """
 
 from __future__ import annotations
@@ -60,18 +60,18 @@ def gather(
 @Entry
 @triton.jit
 def collect(
-    parts, grad_B, grad_C, L, N, groups, batch,
+    work, grad_B, grad_C, L, N, groups, batch, parts,
     STEPS: tl.constexpr, RUNS: tl.constexpr, GROUPS: tl.constexpr,
 ):  # fmt: skip
-    """Sums over groups of parts (P, groups, N, spans, RUNS, 2, STEPS) as (P, N, L) each."""
+    """Sums over groups of parts (P, groups, N, spans, RUNS, 2, STEPS), as (P, N, L) each."""
     span, n, p = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
     SIZE: tl.constexpr = 2 * STEPS * RUNS
     i, group = tl.arange(0, SIZE), tl.arange(0, GROUPS)[:, None]
     row = N * tl.num_programs(0) * SIZE
-    parts += p * groups * row + (n * tl.num_programs(0) + span) * SIZE
+    work += parts + p * groups * row + (n * tl.num_programs(0) + span) * SIZE
     total = tl.zeros((GROUPS, SIZE), tl.float32)
     for first in range(0, groups, GROUPS):
-        total += read(parts, (first + group).to(tl.int64) * row + i[None], first + group < groups)
+        total += read(work, (first + group).to(tl.int64) * row + i[None], first + group < groups)
     t = (span * RUNS + i // (2 * STEPS)) * STEPS + i % STEPS
     of_B, there = i % (2 * STEPS) < STEPS, t < L
     at = (p * N + n) * L + tl.where(p >= batch, L - 1 - t, t)
@@ -83,17 +83,19 @@ def collect(
 @Entry
 @triton.jit
 def backward(
-    u, delta, A, gathered, D, z, bias, grad_y, grad_last, states, carries,
-    grad_u, grad_delta, grad_z, grad_A, parts, grad_D, grad_bias,
-    E, L, N, spans, batch, u_b, delta_b, z_b, grad_b,
+    u, delta, A, B, C, D, z, bias, grad_y, grad_last, states, grad_u, grad_delta, grad_z, fixed,
+    work, E, L, N, spans, batch, parts, u_b, delta_b, z_b, grad_b, B_b, B_n, B_t, C_b, C_n, C_t,
     SOFTPLUS: tl.constexpr, HAS_D: tl.constexpr, HAS_Z: tl.constexpr, HAS_BIAS: tl.constexpr,
+    HAS_LAST: tl.constexpr, GATHERED: tl.constexpr,
     STEPS: tl.constexpr, RUNS: tl.constexpr, CHANNELS: tl.constexpr, LEVELS: tl.constexpr,
 ):  # fmt: skip
-    """Gradients of u, delta, z; per sequence of D, bias; per span also of A, (P, E, spans, N).
+    """Gradients of u, delta and z, and per sequence of A, D and bias: `fixed` (P, E, N + 2).
 
     The gradient of a state comes from later steps. Runs are mirrored to scan it, and both scans are
-    one, as each alone would wait for its own results. `carries`, shaped as states, has the gradient
-    of the state before each span.
+    one, as each alone would wait for its own results. `work` begins with what spans hand on, shaped
+    as states: the gradient of the state before each span. Parts of B's and C's gradients, which are
+    to be collected, follow from `parts` on. B and C are either both the one tensor GATHERED, or
+    (P, N, L) of any strides.
     """
     p = tl.program_id(1).to(tl.int64)
     e = tl.program_id(0) * CHANNELS + tl.arange(0, CHANNELS)[:, None]
@@ -106,7 +108,8 @@ def backward(
     grad_y, wide = grad_y + p * grad_b + e * L, (p * E + e) * L
     grad_u, grad_delta, grad_z = grad_u + wide, grad_delta + wide, grad_z + wide
     line = (p * E + e) * spans * N
-    states, carries, grad_A = states + line, carries + line, grad_A + line
+    states, carries, parts = states + line, work + line, work + parts
+    fixed, B, C = fixed + (p * E + e) * (N + 2), B + p * B_b, C + p * C_b
     through = read(D, own, inside) if HAS_D else tl.zeros((CHANNELS, 1), tl.float32)
     shift = read(bias, own, inside) if HAS_BIAS else tl.zeros((CHANNELS, 1), tl.float32)
     none = tl.zeros((CHANNELS, RUNS), tl.float32)
@@ -127,15 +130,21 @@ def backward(
             for_puts, for_sizes = for_puts + (none,), for_sizes + (none,)
         for n in range(N):
             rate = read(A, own * N + n, inside) * 1.4426950408889634
-            place = ((p * N + n) * spans + span) * (2 * STEPS * RUNS)
             start = read(states, (span - 1) * N + n, inside & (span > 0))
             end = read(carries, (span + 1) * N + n, inside & (back > 0))
-            end += read(grad_last, (p * E + e) * N + n, inside & (back == 0))
+            if HAS_LAST:
+                end += read(grad_last, (p * E + e) * N + n, inside & (back == 0))
+            before_A = read(fixed, n + run * 0, inside & (back > 0))  # of later spans
             Bs, Cs, decays, drives = (), (), (), ()
             decay, state, grad = none + 1.0, none, none
             for k in tl.static_range(STEPS):
-                Bs = Bs + (tl.load(gathered + place + k * RUNS + run + zeros),)
-                Cs = Cs + (tl.load(gathered + place + (STEPS + k) * RUNS + run + zeros),)
+                if GATHERED:
+                    place = (n * spans + span) * (2 * STEPS * RUNS) + k * RUNS + run + zeros
+                    Bs = Bs + (tl.load(B + place),)
+                    Cs = Cs + (tl.load(C + place + STEPS * RUNS),)
+                else:
+                    Bs = Bs + (read(B, n * B_n + at[k] * B_t + zeros, timely[k]),)
+                    Cs = Cs + (read(C, n * C_n + at[k] * C_t + zeros, timely[k]),)
                 decays = decays + (tl.exp2(sizes[k] * rate),)
                 drives = drives + (puts[k] * Bs[k],)
                 state = decays[k] * state + drives[k]
@@ -169,7 +178,7 @@ def backward(
                 grad *= decays[k]
             for_puts, for_sizes = new_puts, new_sizes
             for_A = tl.sum(for_A, 1, keep_dims=True)
-            tl.store(grad_A + span * N + n + run, for_A + none, mask=inside & (run == 0))
+            tl.store(fixed + n + run, before_A + for_A, mask=inside & (run == 0))
             part = tl.sum(stacked(for_Bs + for_Cs, LEVELS), 0)
             cell = tl.arange(0, RUNS * 2 * STEPS)
             group = ((p * tl.num_programs(0) + tl.program_id(0)) * N + n) * spans + span
@@ -198,5 +207,5 @@ def backward(
             tl.store(grad_delta + at[k], for_size.to(grad_delta.dtype.element_ty), mask=there)
     ends = inside & (run == 0)
     for_D, for_bias = tl.sum(for_D, 1, keep_dims=True), tl.sum(for_bias, 1, keep_dims=True)
-    tl.store(grad_D + p * E + e + run, for_D + none, mask=ends)
-    tl.store(grad_bias + p * E + e + run, for_bias + none, mask=ends)
+    tl.store(fixed + N + run, for_D + none, mask=ends)
+    tl.store(fixed + N + 1 + run, for_bias + none, mask=ends)

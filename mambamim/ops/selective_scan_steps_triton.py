@@ -79,9 +79,9 @@ def forward(
     u, delta, A, B, C, D, z, bias, y, last, E, L, N, batch,
     u_b, u_e, u_t, delta_b, delta_e, delta_t, z_b, z_e, z_t, B_b, B_n, B_t, C_b, C_n, C_t,
     SOFTPLUS: tl.constexpr, HAS_D: tl.constexpr, HAS_Z: tl.constexpr, HAS_BIAS: tl.constexpr,
-    STEPS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
+    HAS_LAST: tl.constexpr, STEPS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
 ):  # fmt: skip
-    """y, (P, L, E) in memory, and the last state (P, E, N)."""
+    """y, (P, L, E) in memory, and where it is asked for the last state (P, E, N)."""
     p = tl.program_id(1).to(tl.int64)
     e, n = tl.program_id(0) * CHANNELS + tl.arange(0, CHANNELS), tl.arange(0, STATES)
     inside, known = e < E, n < N
@@ -119,4 +119,5 @@ def forward(
             to = y + tl.where(turned, L - 1 - t, t) * E
             tl.store(to, outs[k].to(y.dtype.element_ty), mask=inside & (t < L))
         us, raws, gates, Bs, Cs = next_us, next_raws, next_gates, next_Bs, next_Cs
-    tl.store(last + (p * E + e)[None] * N + n[:, None], state, mask=pair)
+    if HAS_LAST:
+        tl.store(last + (p * E + e)[None] * N + n[:, None], state, mask=pair)

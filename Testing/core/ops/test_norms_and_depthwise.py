@@ -106,6 +106,7 @@ def test_kernels_are_missed_plainly(monkeypatch):
     assert kernels("channel_norm_triton", gpu) is None  # an old card
     monkeypatch.setattr(triton_support, "is_capable", lambda index: True)
     monkeypatch.setitem(sys.modules, "triton", None)
+    monkeypatch.delitem(sys.modules, "mambamim.ops.triton_launch", raising=False)
     for name in (
         "bias_act_triton",
         "channel_norm_triton",

@@ -84,14 +84,16 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("size", [(2, 9, 4, 19), (1, 5, 3, 70), (1, 3, 2, 150), (1, 3, 16, 5)])
+@pytest.mark.parametrize(
+    "size", [(2, 9, 4, 19), (1, 5, 3, 70), (1, 3, 2, 150), (1, 3, 2, 144), (1, 3, 16, 5)]
+)
 def test_values_and_gradients_equal_the_torch_backend(size, case, kernel_device):
     triton_scan = importlib.import_module("mambamim.ops.selective_scan_triton").scan_triton
     rest = case.get("rest", True)
     arguments = make(*size, **case)
     leaves = leaves_of(arguments, kernel_device)
     exact = leaves_of(arguments, "cpu", torch.float64)
-    got = triton_scan(**leaves, delta_softplus=rest)
+    got = triton_scan(**leaves, delta_softplus=rest, return_last_state=True)
     want = scan_exactly(size[0], rest, **exact)
     assert got[0].dtype == arguments["u"].dtype
     assert got[1].dtype == torch.float32
@@ -108,6 +110,50 @@ def test_values_and_gradients_equal_the_torch_backend(size, case, kernel_device)
     for found, wanted in zip([*got, *grads[0]], [*want, *grads[1]], strict=True):
         assert error(found, wanted) < limit
     assert [g.dtype for g in grads[0]] == [x.dtype for x in leaves.values()]
+
+
+@pytest.mark.parametrize("used", [0, 1])
+def test_what_is_not_used_gets_no_gradient(used, kernel_device):
+    triton_scan = importlib.import_module("mambamim.ops.selective_scan_triton").scan_triton
+    arguments = make(1, 5, 3, 70)
+    leaves, exact = leaves_of(arguments, kernel_device), leaves_of(arguments, "cpu", torch.float64)
+    got = triton_scan(**leaves, delta_softplus=True, return_last_state=True)[used]
+    want = scan_exactly(1, True, **exact)[used]
+    # Of the last state, C, D and z are no part.
+    names = [name for name in leaves if used == 0 or name not in "CDz"]
+    grads = [
+        torch.autograd.grad(out.square().sum(), [inputs[name] for name in names])
+        for out, inputs in ((got, leaves), (want, exact))
+    ]
+    for found, wanted in zip(*grads, strict=True):
+        assert error(found, wanted) < 2e-6
+
+
+@pytest.mark.parametrize("inner", [True, False])
+def test_the_last_state_is_left_out_where_it_is_not_asked_for(inner, kernel_device):
+    triton_scan = importlib.import_module("mambamim.ops.selective_scan_triton").scan_triton
+    leaves = leaves_of(make(1, 3, 2, 70, inner=inner), kernel_device)
+    for learns in (True, False):
+        with torch.set_grad_enabled(learns):
+            whole = triton_scan(**leaves, delta_softplus=True, return_last_state=True)
+            without = triton_scan(**leaves, delta_softplus=True)
+        assert whole[1].shape == (1, 3, 2)
+        assert without[1] is None
+        assert torch.equal(without[0], whole[0])
+        assert without[0].requires_grad == learns
+
+
+def test_gradients_are_the_same_where_steps_are_gathered(kernel_device):
+    """Which they are where time is not innermost in B and C."""
+    triton_scan = importlib.import_module("mambamim.ops.selective_scan_triton").scan_triton
+    leaves = leaves_of(make(1, 5, 3, 150, directions=2, inner=False), kernel_device)
+    grads = []
+    for turned in (False, True):
+        given = {k: x.mT.contiguous().mT if turned and k in "BC" else x for k, x in leaves.items()}
+        y, _ = triton_scan(**given, delta_softplus=True)
+        grads.append(torch.autograd.grad(y.square().sum(), list(leaves.values())))
+    for one, two in zip(*grads, strict=True):
+        assert torch.allclose(one, two, rtol=1e-5, atol=1e-6)
 
 
 def test_gradients_are_the_same_every_time(kernel_device):
@@ -130,7 +176,9 @@ def test_without_gradients_the_values_are_the_same(length, inner, kernel_device)
     arguments = make(1, 5, 3, length, directions=2, inner=inner)
     with torch.no_grad():
         got = triton_scan(
-            **{k: v.to(kernel_device) for k, v in arguments.items()}, delta_softplus=True
+            **{k: v.to(kernel_device) for k, v in arguments.items()},
+            delta_softplus=True,
+            return_last_state=True,
         )
     want = scan_exactly(1, True, **{k: v.double() for k, v in arguments.items()})
     for found, wanted in zip(got, want, strict=True):
@@ -217,5 +265,5 @@ def test_a_whole_backend_is_given_everything_as_it_is(monkeypatch):
     inputs = {k: v[0] if k in ("A", "D", "delta_bias") else v for k, v in whole.items()}
     y, _ = selective_scan(**inputs, delta_softplus=True, return_last_state=True, backend="spy")
     half, full = torch.bfloat16, torch.float32
-    assert seen["dtypes"] == [half, half, full, half, half, full, half, full, True]
+    assert seen["dtypes"] == [half, half, full, half, half, full, half, full, True, True]
     assert torch.equal(y, inputs["u"])

@@ -55,8 +55,9 @@ def test_a_call_that_is_known_is_started_at_once(kernel):
     entry, x, y = Entry(kernel), torch.zeros(64), torch.zeros(64)
     entry[(3,)](x, y, 64, TWICE=True, SIZE=16, num_warps=2)
     assert len(kernel.calls) == 1
-    entry[(3, 2)](x, y, 64, TWICE=True, SIZE=16, num_warps=2)
-    assert len(kernel.calls) == 1
+    for _ in range(2):
+        entry[(3, 2)](x, y, 64, TWICE=True, SIZE=16, num_warps=2)
+    assert len(kernel.calls) == 2
     grid, arguments = kernel.started[0]
     assert grid[:3] == (3, 2, 1)
     assert arguments == (x.data_ptr(), y.data_ptr(), 64, 16, True)
@@ -64,13 +65,14 @@ def test_a_call_that_is_known_is_started_at_once(kernel):
 
 @pytest.mark.parametrize(
     "change",
-    ["dtype", "address", "number", "constant", "option", "device", "none"],
+    ["grid", "dtype", "address", "number", "constant", "option", "device"],
 )
 def test_what_decides_how_a_kernel_is_compiled_is_looked_at_anew(kernel, monkeypatch, change):
     entry, x, y = Entry(kernel), torch.zeros(64), torch.zeros(64)
     given = {"x": x, "y": y, "count": 64}
     constants = {"SIZE": 16, "TWICE": False, "num_warps": 2}
     entry[(1,)](*given.values(), **constants)
+    grid = (2,) if change == "grid" else (1,)
     if change == "dtype":
         given["x"] = x.int()
     elif change == "address":
@@ -83,11 +85,22 @@ def test_what_decides_how_a_kernel_is_compiled_is_looked_at_anew(kernel, monkeyp
         constants["num_warps"] = 4
     elif change == "device":
         monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
-    else:
-        given["x"] = None
-    entry[(1,)](*given.values(), **constants)
+    entry[grid](*given.values(), **constants)
     assert len(kernel.calls) == 2
     assert not kernel.started
+
+
+@pytest.mark.parametrize("interpreted", [True, False])
+@pytest.mark.parametrize("kinds", ["tnt", "ttt", "nt"])
+def test_tensors_come_first_and_are_as_many_each_time(kernel, monkeypatch, kinds, interpreted):
+    if interpreted:
+        monkeypatch.setattr(triton, "JITFunction", int)
+    entry, x = Entry(kernel), torch.zeros(4)
+    if kinds != "tnt":  # that is wrong from the first
+        entry[(1,)](x, x, 4, SIZE=4, TWICE=False)
+    wrong = [x if kind == "t" else 4 for kind in kinds]
+    with pytest.raises((TypeError, AttributeError), match=r"tensors|data_ptr"):
+        entry[(1,)](*wrong, SIZE=4, TWICE=False)
 
 
 def test_no_more_calls_are_kept_than_memory_is_worth(kernel, monkeypatch):
@@ -97,6 +110,18 @@ def test_no_more_calls_are_kept_than_memory_is_worth(kernel, monkeypatch):
         entry[(1,)](x, x, count, SIZE=4, TWICE=False)
     assert len(kernel.calls) == 3
     assert len(kernel.started) == 1
+    for programs in (2, 3, 4, 4):
+        entry[(programs,)](x, x, 3, SIZE=4, TWICE=False)
+    assert len(kernel.calls) == 6
+    assert len(kernel.started) == 2
+
+
+def test_a_launch_that_is_kept_is_the_same(kernel):
+    launch, x = Entry(kernel).launch((2,), TWICE=True, SIZE=4), torch.zeros(4)
+    for _ in range(3):
+        launch(x, x, 4)
+    assert len(kernel.calls) == 1
+    assert kernel.started == [((2, 1, 1), (x.data_ptr(), x.data_ptr(), 4, 4, True))] * 2
 
 
 def test_a_kernel_gives_the_same_however_it_is_started(kernel_device):
