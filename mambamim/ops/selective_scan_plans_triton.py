@@ -1,7 +1,7 @@
 """How the selective scan is cut for Triton's kernels, known once for each shape.
 
 Forward is step by step or in chunks of time, whichever is faster; backward goes through time span
-by span. Sizes are those that were fastest on an H100.
+by span. Sizes are those that were fastest on an H100 or H200.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ REGISTERS = 168  # of a thread backward: more would leave too few threads to hid
 LONGEST_BY_STEP = 256
 STEPS, STEP_CHANNELS = 8, 8  # step by step: whose loads are issued at once; of a program
 CHUNK_CHANNELS = 32  # of a program by chunk, one warp
-PROGRAMS = (2048, 4096)  # that fill a card, with steps of 4 bytes and of 2
+PROGRAMS = (2304, 4096)  # that fill a card, with steps of 4 bytes and of 2
 SHORTEST_CHUNK = 16  # in steps
 GATHERED = 64  # steps of B and C that a program puts in order
 
