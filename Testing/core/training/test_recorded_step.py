@@ -1,11 +1,18 @@
 """Recorded steps give what steps kernel by kernel give, and only where there is a card."""
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
 
+from mambamim.pretraining import MambaMIM, draw_visible
+from mambamim.pretraining.masked_crops import ReconstructionLoss
 from mambamim.training import recorded_step
+from mambamim.training.learner import Learner
 from mambamim.training.recorded_step import RecordedStep
+from mambamim.training.settings import LoopSettings
+from mambamim.training.team import Team
 
 needs_card = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -93,6 +100,26 @@ def test_nothing_is_recorded_where_memory_is_short(monkeypatch, caplog):
         _, _, ran = learn(torch.device("cuda"), True, [4] * 5)
     assert ran == [4] * 5
     assert "too little memory" in caplog.text
+
+
+@needs_card
+@pytest.mark.parametrize("name", ["hymamba", "hymamba_small"])
+def test_a_pre_training_is_recorded(name):
+    """Nothing in it waits for the card or comes from the CPU."""
+    device, losses = torch.device("cuda"), {}
+    for alone in (True, False):
+        torch.manual_seed(0)
+        loss = ReconstructionLoss(MambaMIM(name, 96))
+        visible = draw_visible(2, (6, 6, 6), 0.75, torch.Generator().manual_seed(0))
+        batch = {"image": torch.rand(2, 1, 96, 96, 96), "visible": visible}
+        learner = Learner(loss, ("image", "visible"), LoopSettings(batch=2), Team(0, 1, device))
+        learner.module.train()
+        if not alone:
+            learner._gradients = RecordedStep(learner._backward, device, alone=False)
+        steps = [learner.learn(itertools.repeat(batch), step)[0] for step in range(5)]
+        losses[alone] = torch.stack(steps)
+        assert learner._gradients.keeps_gradients == alone
+    assert torch.allclose(losses[True], losses[False], rtol=1e-3)
 
 
 def test_a_batch_of_other_kinds_does_not_fit():
