@@ -56,9 +56,10 @@ class Launch:
             return
         tensors, numbers = arguments[: self._tensors], arguments[self._tensors :]
         addresses = [x.data_ptr() for x in tensors]
+        # Devices too: an address does not tell that a tensor is where no kernel can read it.
         key = (
-            torch.cuda.current_device(), *[x.dtype for x in tensors],
-            *[address % 16 for address in addresses], *numbers,
+            torch.cuda.current_device(), *[x.dtype for x in tensors], *[x.device for x in tensors],
+            *[address % 16 for address in addresses], *numbers, *map(type, numbers),
         )  # fmt: skip
         start = self._known.get(key)
         if start is not None:

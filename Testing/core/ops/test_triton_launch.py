@@ -65,7 +65,7 @@ def test_a_call_that_is_known_is_started_at_once(kernel):
 
 @pytest.mark.parametrize(
     "change",
-    ["grid", "dtype", "address", "number", "constant", "option", "device"],
+    ["grid", "dtype", "address", "number", "type", "constant", "option", "device", "place"],
 )
 def test_what_decides_how_a_kernel_is_compiled_is_looked_at_anew(kernel, monkeypatch, change):
     entry, x, y = Entry(kernel), torch.zeros(64), torch.zeros(64)
@@ -79,12 +79,16 @@ def test_what_decides_how_a_kernel_is_compiled_is_looked_at_anew(kernel, monkeyp
         given["x"] = x[1:]
     elif change == "number":
         given["count"] = 63
+    elif change == "type":
+        given["count"] = 64.0
     elif change == "constant":
         constants["TWICE"] = True
     elif change == "option":
         constants["num_warps"] = 4
     elif change == "device":
         monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    elif change == "place":
+        given["x"] = torch.zeros(64, device="meta")
     entry[grid](*given.values(), **constants)
     assert len(kernel.calls) == 2
     assert not kernel.started
