@@ -58,8 +58,9 @@ class Launch:
         addresses = [x.data_ptr() for x in tensors]
         # Devices too: an address does not tell that a tensor is where no kernel can read it.
         key = (
-            torch.cuda.current_device(), *[x.dtype for x in tensors], *[x.device for x in tensors],
-            *[address % 16 for address in addresses], *numbers, *map(type, numbers),
+            torch.cuda.current_device(), *[x.get_device() for x in tensors],
+            *[x.dtype for x in tensors], *[address % 16 for address in addresses],
+            *numbers, *map(type, numbers),
         )  # fmt: skip
         start = self._known.get(key)
         if start is not None:

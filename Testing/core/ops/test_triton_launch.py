@@ -44,6 +44,11 @@ class Compiled:
         return lambda *arguments: self.kernel.started.append((grid, arguments))
 
 
+class OnAnotherCard(torch.Tensor):
+    def get_device(self):
+        return 1
+
+
 @pytest.fixture
 def kernel(monkeypatch):
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
@@ -88,7 +93,7 @@ def test_what_decides_how_a_kernel_is_compiled_is_looked_at_anew(kernel, monkeyp
     elif change == "device":
         monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
     elif change == "place":
-        given["x"] = torch.zeros(64, device="meta")
+        given["x"] = x.as_subclass(OnAnotherCard)
     entry[grid](*given.values(), **constants)
     assert len(kernel.calls) == 2
     assert not kernel.started
