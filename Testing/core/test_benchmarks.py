@@ -110,7 +110,8 @@ def test_what_is_fed_is_read_as_trainings_read_it(monkeypatch, tmp_path):
     scheme = feeding.write_scan(tmp_path, labels.shape)
     assert scheme.classes == ("spleen", "kidney_right")
     team = feeding.Team(0, 1, CPU)
-    for task, inputs in zip(feeding.TASKS, (("image", "visible"), ("image", "label")), strict=True):
+    taken = (("image", "visible"), ("image", "label", "turn"))
+    for task, inputs in zip(feeding.TASKS, taken, strict=True):
         loop = feeding.begin(task, "hymamba_small", tmp_path, scheme, team)
         assert loop.task.inputs == inputs
         assert loop.task.dataset[0]["image"].shape == (1, 96, 96, 96)

@@ -10,7 +10,6 @@ import torch
 from monai.transforms import (
     Compose,
     RandAdjustContrastd,
-    RandAffined,
     RandGaussianNoised,
     RandGaussianSmoothd,
     RandScaleIntensityd,
@@ -24,9 +23,10 @@ from mambamim.data.class_sets import UNKNOWN, ClassSets
 from mambamim.data.crops import CropDataset
 from mambamim.data.regions import Regions
 from mambamim.errors import BadInputError
+from mambamim.training.turned_crops import turn_of
 
 _DRAWN = (4,)  # sets these changes apart from what else is drawn from seed and number
-_TURN = 0.26  # radians, 15 degrees
+_TURNED, _TURN = 0.6, 0.26  # share of the crops; radians, 15 degrees
 _PAIRS = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("l", "r"), ("L", "R"))
 _SWAPPED = {**dict(_PAIRS), **{right: left for left, right in _PAIRS}}
 # A word by itself, as in kidney_left, "left kidney", LeftKidney and Kidney-L; not as in bright.
@@ -46,6 +46,9 @@ class AugmentedCrops(Dataset[dict[str, Any]]):
     sides of a pair are classes: these are swapped then. Regions with a side are never mirrored.
     All channels are moved alike, and each one's intensities are changed by themselves.
 
+    How a crop is turned is only said here ("turn", as `turn_crops` takes it): the loss turns it,
+    where the network is, as a GPU does at once what takes a CPU half of a crop's time.
+
     Args:
         crops: labelled.
         kind: "none", "paper" or "strong".
@@ -59,17 +62,9 @@ class AugmentedCrops(Dataset[dict[str, Any]]):
         self.crops, self.kind = crops, kind
         self._mirrored = mirrored_values(classes, sets)
         self._changes = _intensities(kind)
-        self._turns = RandAffined(
-            ("image", "label"),
-            prob=0.6,
-            rotate_range=(_TURN,) * 3,
-            mode=("bilinear", "nearest"),
-            padding_mode="zeros",
-            cache_grid=False,
-        )
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        """What `CropDataset` gives; depends on the seed and the number alone."""
+        """What `CropDataset` gives, with "turn" if strong; of seed and number alone."""
         crop = self.crops[number]
         seeds = np.random.SeedSequence([self.crops.seed, number], spawn_key=_DRAWN)
         rng = np.random.default_rng(seeds)
@@ -81,7 +76,8 @@ class AugmentedCrops(Dataset[dict[str, Any]]):
                 crop = _turned(crop, int(rng.integers(1, 4)))
         else:
             crop = self._flipped(crop, [0] if rng.random() < 0.5 else [])
-            crop = self._rotated(crop, int(rng.integers(2**31)))
+            angles = rng.uniform(-_TURN, _TURN, 3) * (rng.random() < _TURNED)
+            crop["turn"] = turn_of(angles, tuple(crop["image"].shape[1:]))
         self._changes.set_random_state(seed=int(rng.integers(2**31)))
         changed = [self._changes({"image": channel}) for channel in crop["image"].split(1)]
         crop["image"] = torch.cat([_plain(one["image"]) for one in changed])
@@ -95,15 +91,6 @@ class AugmentedCrops(Dataset[dict[str, Any]]):
                 crop["label"] = self._mirrored.take(crop["label"])
         for name in ("image", "label") if axes else ():
             crop[name] = crop[name].flip([1 + axis for axis in axes])
-        return crop
-
-    def _rotated(self, crop: dict[str, Any], seed: int) -> dict[str, Any]:
-        """What comes in from beyond the crop is zero in the image and unknown in the labels."""
-        self._turns.set_random_state(seed=seed)
-        label = (UNKNOWN - crop["label"]).float()
-        turned: Any = self._turns({"image": crop["image"], "label": label})
-        crop["image"] = _plain(turned["image"])
-        crop["label"] = UNKNOWN - _plain(turned["label"]).round().long()
         return crop
 
 
@@ -121,6 +108,11 @@ class ByteLabels(Dataset[dict[str, Any]]):
         """What `AugmentedCrops` gives, "label" as uint8."""
         crop = self.crops[number]
         return {**crop, "label": crop["label"].to(torch.uint8)}
+
+
+def augmented_inputs(kind: str) -> tuple[str, ...]:
+    """What a loss takes of crops changed so, in its order."""
+    return ("image", "label", "turn") if kind == "strong" else ("image", "label")
 
 
 def mirrored_values(classes: tuple[str, ...], sets: ClassSets | Regions) -> Tensor | None:

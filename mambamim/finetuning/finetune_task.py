@@ -17,7 +17,7 @@ from mambamim.checkpoints import save_checkpoint
 from mambamim.data.class_sets import UNKNOWN, ClassSets
 from mambamim.data.crops import CropDataset
 from mambamim.data.regions import Regions
-from mambamim.finetuning.augmentation import AugmentedCrops, ByteLabels
+from mambamim.finetuning.augmentation import AugmentedCrops, ByteLabels, augmented_inputs
 from mambamim.finetuning.best_checkpoint import BestCheckpoint
 from mambamim.finetuning.finetune_settings import FinetuneSettings
 from mambamim.finetuning.labelled_case import LabelledCase
@@ -47,7 +47,7 @@ class FinetuneTask:
             prepared grid; None for nobody. Not of regions.
     """
 
-    inputs: tuple[str, ...] = ("image", "label")
+    inputs: tuple[str, ...]
     watch: Callable[[np.ndarray], None] | None = None
 
     def __init__(
@@ -87,6 +87,7 @@ class FinetuneTask:
         self.dataset: Dataset[dict[str, Any]] = ByteLabels(
             AugmentedCrops(crops, settings.augmentation, settings.classes, sets)
         )
+        self.inputs = augmented_inputs(settings.augmentation)
         chosen = {k: v for k, v in asdict(settings).items() if k not in _NO_FACTS}
         self.facts: dict[str, Any] = {
             **chosen,

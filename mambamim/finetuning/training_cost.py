@@ -18,7 +18,7 @@ from mambamim.data.class_sets import ClassSets
 from mambamim.data.crops import CropDataset
 from mambamim.data.prepared_case import Box
 from mambamim.errors import Cancelled
-from mambamim.finetuning.augmentation import AugmentedCrops, ByteLabels
+from mambamim.finetuning.augmentation import AugmentedCrops, ByteLabels, augmented_inputs
 from mambamim.finetuning.finetune_task import ZOOM
 from mambamim.finetuning.network import network_to_tune
 from mambamim.finetuning.project_plan import ProjectPlan, prepared_shape
@@ -98,7 +98,7 @@ def training_cost(plan: ProjectPlan, team: Team, voice: Voice) -> TrainingCost:
 class _NoiseTask:
     """A fine-tuning task on one case of noise."""
 
-    inputs: tuple[str, ...] = ("image", "label")
+    inputs: tuple[str, ...]
 
     def __init__(self, plan: ProjectPlan) -> None:
         settings = plan.settings
@@ -117,6 +117,7 @@ class _NoiseTask:
         self.dataset: Dataset[dict[str, Any]] = ByteLabels(
             AugmentedCrops(crops, settings.augmentation, settings.classes, sets)
         )
+        self.inputs = augmented_inputs(settings.augmentation)
 
     def validate(self, module: nn.Module) -> dict[str, float]:
         """Nothing is scored."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mambamim.data.class_sets import UNKNOWN, ClassSets
 from mambamim.data.regions import Regions
+from mambamim.training.turned_crops import turn_crops
 
 
 class SegmentationLoss(nn.Module):
@@ -34,8 +35,13 @@ class SegmentationLoss(nn.Module):
         self.register_buffer("_allowed", torch.from_numpy(sets.table()), persistent=False)
         self._dice = DiceLoss(include_background=False, batch=True)
 
-    def forward(self, image: Tensor, label: Tensor) -> Tensor:
-        """(B, C, D, H, W) float and (B, 1, D, H, W) integers, values of the sets -> scalar."""
+    def forward(self, image: Tensor, label: Tensor, turn: Tensor | None = None) -> Tensor:
+        """(B, C, D, H, W) float and (B, 1, D, H, W) integers, values of the sets -> scalar.
+
+        With `turn` (B, 3, 3) both are turned before, see `turn_crops`.
+        """
+        if turn is not None:
+            image, label = turn_crops(image, label, turn)
         logits = self.network(image)
         with torch.autocast(logits.device.type, enabled=False):
             return self._loss(logits.float(), label[:, 0].long())
@@ -74,8 +80,13 @@ class RegionLoss(nn.Module):
         self.register_buffer("_inside", torch.from_numpy(regions.table()), persistent=False)
         self._dice = DiceLoss(batch=True)  # no background among the channels
 
-    def forward(self, image: Tensor, label: Tensor) -> Tensor:
-        """(B, C, D, H, W) float and (B, 1, D, H, W) integers, values of the regions -> scalar."""
+    def forward(self, image: Tensor, label: Tensor, turn: Tensor | None = None) -> Tensor:
+        """(B, C, D, H, W) float and (B, 1, D, H, W) integers, values of the regions -> scalar.
+
+        With `turn` (B, 3, 3) both are turned before, see `turn_crops`.
+        """
+        if turn is not None:
+            image, label = turn_crops(image, label, turn)
         logits = self.network(image)
         with torch.autocast(logits.device.type, enabled=False):
             return self._loss(logits.float(), label.long())

@@ -8,7 +8,8 @@ from mambamim.data.class_sets import UNKNOWN, ClassSets
 from mambamim.data.crops import CropDataset
 from mambamim.data.regions import Region, Regions
 from mambamim.finetuning import augmentation
-from mambamim.finetuning.augmentation import AugmentedCrops, mirrored_values
+from mambamim.finetuning.augmentation import AugmentedCrops, augmented_inputs, mirrored_values
+from mambamim.training.turned_crops import turn_crops
 
 NAMES = ("liver", "kidney_left", "kidney_right")
 LEVELS = torch.tensor([0.1, 0.35, 0.6, 0.85])
@@ -34,6 +35,12 @@ def augmented(kind, crops=None, classes=NAMES, sets=None):
     return AugmentedCrops(crops or Painted(), kind, classes, sets or ClassSets(len(classes) + 1))
 
 
+def turned(crops, number):
+    """Image and label as the loss turns them."""
+    batch = [crops[number][name][None] for name in augmented_inputs("strong")]
+    return [both[0] for both in turn_crops(*batch)]
+
+
 def still(crops):
     """Without changes of intensities, so that the image can be told by."""
     crops._changes = augmentation.Compose([])
@@ -52,7 +59,8 @@ def test_a_crop_follows_from_seed_and_number(blobs, kind):
         torch.manual_seed(number)
         np.random.seed(number)  # noqa: NPY002  (what must not matter)
         again = other[number]
-        for name in ("image", "label"):
+        assert set(again) == {"number", *augmented_inputs(kind)}
+        for name in augmented_inputs(kind):
             assert torch.equal(again[name], wanted[number][name])
             assert type(again[name]) is torch.Tensor
         assert (again["image"].dtype, again["label"].dtype) == (torch.float32, torch.int64)
@@ -83,25 +91,36 @@ def test_about_one_in_five_is_flipped_and_turned():
 
 
 def test_small_turns_take_label_and_image_alike():
-    crops, turned = still(augmented("strong", Painted((16, 16, 16)), ("a", "b", "c"))), 0
+    crops, found = still(augmented("strong", Painted((16, 16, 16)), ("a", "b", "c"))), 0
     for number in range(12):
-        image, label = crops[number]["image"], crops[number]["label"]
+        image, label = turned(crops, number)
         known = label != UNKNOWN
-        turned += int(not known.all())
+        found += int(not known.all())
         nearest = (image - LEVELS[:, None, None, None]).abs().argmin(0)[None]
         agree = (nearest == label)[known].float().mean()
         assert agree > 0.72, "all but what lies at the edges of blocks"
-    assert turned > 3
+    assert found > 3
+
+
+def test_about_three_in_five_are_turned_by_up_to_15_degrees_about_each_axis():
+    crops = still(augmented("strong", Painted((12, 12, 12))))
+    turns = torch.stack([crops[number]["turn"] for number in range(200)])
+    alike = [torch.equal(turn, torch.eye(3)) for turn in turns]
+    assert 0.4 * 200 - 25 < sum(alike) < 0.4 * 200 + 25
+    # The sine of the turn about one axis stands alone in a product of three.
+    sines = turns.abs().amax(0)[~torch.eye(3, dtype=torch.bool)]
+    assert sines.max() < np.sin(0.26) + np.sin(0.26) ** 2
+    assert sines.min() > 0.2
 
 
 def test_what_comes_from_beyond_the_crop_is_black_and_unknown():
-    crops = still(augmented("strong", Painted((16, 16, 16), fill=1), ("a", "b", "c")))
-    found = [crops[number] for number in range(12)]
-    beyond = [crop for crop in found if (crop["label"] == UNKNOWN).any()]
+    crops = still(augmented("strong", Painted((48, 48, 48), fill=1), ("a", "b", "c")))
+    found = [turned(crops, number) for number in range(12)]
+    beyond = [crop for crop in found if (crop[1] == UNKNOWN).any()]
     assert len(beyond) > 3
-    for crop in beyond:
-        assert set(crop["label"].unique().tolist()) == {1, UNKNOWN}
-        outside = crop["image"][crop["label"] == UNKNOWN]
+    for image, label in beyond:
+        assert set(label.unique().tolist()) == {1, UNKNOWN}
+        outside = image[label == UNKNOWN]
         assert float(outside.mean()) < 0.5 * float(LEVELS[1])
         assert float(outside.min()) < 1e-3
 
@@ -144,15 +163,12 @@ def flipped(crop, axes):
 
 def test_where_a_side_has_no_partner_nothing_is_mirrored():
     alone, free = (augmented("strong", classes=c) for c in (("liver", "x", "rib_left"), "abc"))
-    for crops in (alone, free):
-        crops._turns.prob = 0.0
     assert all(flipped(alone[n], []) for n in range(20))
     assert 4 < sum(flipped(free[n], [0]) for n in range(20)) < 16
 
 
 def test_mirrored_crops_have_their_sides_swapped():
     crops, mirrored = still(augmented("strong")), 0
-    crops._turns.prob = 0.0
     swap = torch.tensor([0, 1, 3, 2])
     for number in range(20):
         crop = crops[number]

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from monai.losses import DiceCELoss, DiceLoss
@@ -10,6 +11,7 @@ from torch import nn
 from mambamim.data.class_sets import UNKNOWN, ClassSets
 from mambamim.data.regions import Region, Regions
 from mambamim.training.segmentation_loss import RegionLoss, SegmentationLoss
+from mambamim.training.turned_crops import turn_crops, turn_of
 
 SHAPE = (2, 4, 3, 4, 5)
 
@@ -177,3 +179,16 @@ def test_labels_may_come_in_bytes(logits, sets):
     kind = RegionLoss if sets is TUMOUR else SegmentationLoss
     module, label = kind(nn.Identity(), sets), labels([0, 1, 2, 3, 4, UNKNOWN])
     assert torch.equal(module(logits, label.to(torch.uint8)), module(logits, label))
+
+
+@pytest.mark.parametrize("regions", [True, False])
+def test_what_is_to_be_turned_is_turned_before(regions):
+    torch.manual_seed(0)
+    network = nn.Conv3d(1, 4 if regions else 3, 3, padding=1)
+    module = RegionLoss(network, TUMOUR) if regions else SegmentationLoss(network, ClassSets(3))
+    image, label = torch.rand(2, 1, 8, 8, 8), torch.randint(0, 3, (2, 1, 8, 8, 8))
+    turn = torch.stack([turn_of(np.array([0.2, 0.1, k]), (8, 8, 8)) for k in (0.0, -0.2)])
+    with torch.no_grad():
+        got = module(image, label, turn)
+        assert torch.equal(got, module(*turn_crops(image, label, turn)))
+        assert not torch.isclose(got, module(image, label))
