@@ -4,8 +4,9 @@
 
 A step is the training loop's, with clipping and AdamW, on (B, 1, 96, 96, 96) at a mask ratio of
 0.75; bf16 on a CUDA device, fp32 on a CPU, where only the batch of 1 is run. On a device, the steps
-timed are recorded ones, as all but the first are. The two fills take turns, so that a machine whose
-speed drifts does not favour one. Medians; memory is the most that tensors took, recording included.
+timed are recorded ones, as all but the first two are. The two fills take turns, so that a machine
+whose speed drifts does not favour one. Medians; memory is the most that tensors took at once, while
+recording too.
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ class AugmentedCrops(Dataset[dict[str, Any]]):
     All channels are moved alike, and each one's intensities are changed by themselves.
 
     How a crop is turned is only said here ("turn", as `turn_crops` takes it): the loss turns it,
-    where the network is, as a GPU does at once what takes a CPU half of a crop's time.
+    where the network is, as a GPU does at once what takes a CPU half of a crop's time. So noise is
+    turned with what it lies on, and what comes in from beyond the crop has none.
 
     Args:
         crops: labelled.

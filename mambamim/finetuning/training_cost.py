@@ -25,6 +25,7 @@ from mambamim.finetuning.project_plan import ProjectPlan, prepared_shape
 from mambamim.inference.windows import count_windows
 from mambamim.training.batches import read_batches
 from mambamim.training.learner import Learner
+from mambamim.training.recorded_step import WARM_UPS
 from mambamim.training.segmentation_loss import SegmentationLoss
 from mambamim.training.segmentation_task import OVERLAP
 from mambamim.training.task import Voice
@@ -72,9 +73,15 @@ def training_cost(plan: ProjectPlan, team: Team, voice: Voice) -> TrainingCost:
         torch.cuda.reset_peak_memory_stats(device)
     with _counting_saved() as saved:  # and compiling, and filling caches
         learner.learn(batches, 0)
-    steps = min(_MOST_STEPS, loop.steps - 1)
+    first = 1
+    if device.type == "cuda":
+        first += min(WARM_UPS, loop.steps - 1)
+        for step in range(1, first):  # until steps are recorded, as most will be
+            learner.learn(batches, step)
+        torch.cuda.synchronize(device)
+    steps = min(_MOST_STEPS, loop.steps - first)
     began, done = time.perf_counter(), 0
-    for step in range(1, 1 + max(steps, 1)):
+    for step in range(first, first + max(steps, 1)):
         if voice.cancelled():
             raise Cancelled("The estimate was stopped.")
         if loop.steps == 1:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mambamim.errors import Cancelled
 from mambamim.inference.report import Cancel
 from mambamim.inference.runtimes import settle
+from mambamim.recording import record
 
 logger = logging.getLogger(__name__)
 _MOST_WINDOWS = 8  # at once: cards gain nothing above
@@ -104,9 +105,7 @@ class CudaRuntime:
             for _ in range(_WARM_UPS):
                 self._run(held)
         torch.cuda.current_stream(self.device).wait_stream(beside)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            scores = self._run(held)
+        graph, scores = record(lambda: self._run(held), self.device)
         return _Recording(graph, held, scores)
 
 

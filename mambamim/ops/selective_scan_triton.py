@@ -1,8 +1,8 @@
 """The selective scan by Triton kernels, one or both directions.
 
-Forward is step by step or in chunks of time, whichever is faster; backward goes through time span
-by span. Only the states between spans are kept, the others computed again. Sums over channels and
-sequences are finished from one partial sum per program, in the same order every time.
+How time is cut is planned in `selective_scan_plans_triton`. Only the states between spans are kept,
+the others computed again. Sums over channels and sequences are finished from one partial sum per
+program, in the same order every time.
 """
 
 from __future__ import annotations

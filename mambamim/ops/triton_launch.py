@@ -41,7 +41,8 @@ class Launch:
 
     def __init__(self, kernel: Any, grid: tuple[int, ...], constants: dict[str, Any]) -> None:
         self._kernel, self._grid, self._constants = kernel, grid, constants
-        self._compiles = isinstance(kernel, triton.JITFunction)
+        # AMD's compiler looks at more of a tensor than is looked up here.
+        self._looks_up = isinstance(kernel, triton.JITFunction) and torch.version.hip is None
         self._tensors: int | None = None
         self._rest: list[Any] = []  # constants as the compiled kernel takes them
         self._known: dict[tuple[Any, ...], Callable[..., None]] = {}
@@ -50,7 +51,7 @@ class Launch:
         """Starts it on the current device."""
         if self._tensors is None:
             self._look_at(arguments)
-        if not self._compiles:
+        if not self._looks_up:
             self._check(arguments)
             self._kernel[self._grid](*arguments, **self._constants)
             return

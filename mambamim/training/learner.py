@@ -48,7 +48,7 @@ class Learner:
         if team.size > 1:
             ids = [team.device] if team.device.type == "cuda" else None
             self._shared = DistributedDataParallel(self.module, device_ids=ids)
-        self._gradients = RecordedStep(self._backward, team.device, alone=team.size == 1)
+        self._gradients = RecordedStep(team.device, alone=team.size == 1)
 
     def learn(self, batches: Iterator[dict[str, Tensor]], step: int) -> tuple[Tensor, Tensor]:
         """One step; takes `accumulate` batches.
@@ -68,7 +68,7 @@ class Learner:
             batch = next(batches)
             given = [self._moved(batch[name]) for name in self._inputs]
             with self._alone(last=part == parts - 1):
-                total += self._gradients(given)
+                total += self._gradients(self._backward, given)
         norm = nn.utils.clip_grad_norm_(self.module.parameters(), settings.clip or math.inf)
         self.optimizer.step()
         if self.average is not None:

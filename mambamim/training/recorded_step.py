@@ -14,9 +14,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mambamim.recording import record, watch_for_waits
+
 logger = logging.getLogger(__name__)
 # Steps in which kernels are compiled and chosen, and in which memory shows what it needs.
-_WARM_UPS = 2
+WARM_UPS = 2
 
 Run = Callable[[Sequence[Tensor]], Tensor]
 
@@ -42,25 +44,26 @@ class RecordedStep:
     own, so that what else a training does, such as validating, must find as much beside it.
 
     Args:
-        run: gives the loss of a batch and calls `backward`.
         device: where the network is.
         alone: False where other processes wait for its gradients: nothing is recorded.
     """
 
-    def __init__(self, run: Run, device: torch.device, alone: bool) -> None:
-        self._run, self._device = run, device
+    def __init__(self, device: torch.device, alone: bool) -> None:
+        self._device = device
         self._recording: _Recording | None = None
-        self._left = _WARM_UPS if alone and device.type == "cuda" else 0  # batches before it
+        self._left = WARM_UPS if alone and device.type == "cuda" else 0  # batches before it
 
-    def __call__(self, given: Sequence[Tensor]) -> Tensor:
-        """The loss of a batch, detached."""
+    def __call__(self, run: Run, given: Sequence[Tensor]) -> Tensor:
+        """The loss of a batch, detached.
+
+        Args:
+            run: gives the loss of a batch and calls `backward`; the same each time.
+            given: the batch.
+        """
         if self._recording is None or not self._recording.fits(given):
-            loss = self._run(given).detach()
             if self._left:
-                self._left -= 1
-                if not self._left:
-                    self._record(given)
-            return loss
+                return self._warm_up(run, given)
+            return run(given).detach()
         for mine, theirs in zip(self._recording.given, given, strict=True):
             mine.copy_(theirs, non_blocking=True)
         self._recording.graph.replay()
@@ -71,24 +74,34 @@ class RecordedStep:
         """Whether gradients must stay where they are, and are filled with zeros before a step."""
         return self._recording is not None
 
-    def _record(self, given: Sequence[Tensor]) -> None:
-        """After a batch: what got a gradient from it has one, to which the recording will add."""
-        if not self._has_room():
+    def _warm_up(self, run: Run, given: Sequence[Tensor]) -> Tensor:
+        self._left -= 1
+        if self._left:
+            return run(given).detach()
+        torch.cuda.reset_peak_memory_stats(self._device)
+        loss, waits = watch_for_waits(lambda: run(given).detach())
+        if waits:
+            logger.info("steps are not recorded: the network waits for what the card finds")
+        elif not self._has_room():
             logger.info("steps are not recorded: there is too little memory beside them")
-            return
-        held, graph = [x.clone() for x in given], torch.cuda.CUDAGraph()
+        else:
+            self._record(run, given)
+        return loss
+
+    def _record(self, run: Run, given: Sequence[Tensor]) -> None:
+        """After a batch: what got a gradient from it has one, to which the recording will add."""
+        held = [x.clone() for x in given]
         torch.cuda.empty_cache()
         try:
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-                loss = self._run(held).detach()
-        except RuntimeError as error:  # too little memory, or a network that looks at values
+            graph, loss = record(lambda: run(held).detach(), self._device)
+        except RuntimeError as error:  # too little memory, or what none may do while recording
             logger.info("steps are not recorded, they run one kernel after the other: %s", error)
             torch.cuda.empty_cache()
             return
         self._recording = _Recording(graph, held, loss)
 
     def _has_room(self) -> bool:
-        """Whether as much memory as a step takes is left when it has been taken once."""
+        """Whether as much memory as the last step took is left beside what it left."""
         taken = torch.cuda.memory_allocated(self._device)
         step = torch.cuda.max_memory_allocated(self._device) - taken
         free = torch.cuda.mem_get_info(self._device)[0]

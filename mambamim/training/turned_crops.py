@@ -41,6 +41,9 @@ def turn_crops(image: Tensor, label: Tensor, turn: Tensor) -> tuple[Tensor, Tens
         Both as they came, in dtype and layout too: values between voxels are interpolated, labels
         are the nearest one's.
     """
+    if image.device.type == "mps":  # which cannot sample volumes
+        turned, seen = turn_crops(image.cpu(), label.cpu(), turn.cpu())
+        return turned.to(image.device), seen.to(label.device)
     theta = F.pad(turn.float(), (0, 1))
     with torch.autocast(image.device.type, enabled=False):
         grid = F.affine_grid(theta, list(image.shape), align_corners=False)

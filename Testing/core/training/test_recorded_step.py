@@ -32,7 +32,8 @@ class Network(nn.Module):
 
 def learn(device, alone, sizes, accumulate=1):
     """Losses and weights after a step with each of `sizes`; what was run kernel by kernel."""
-    network, ran = Network().to(device), []
+    place = device if torch.cuda.is_available() else "cpu"
+    network, ran = Network().to(place), []
     optimizer = torch.optim.AdamW(network.parameters(), 0.01)
 
     def run(given):
@@ -41,12 +42,12 @@ def learn(device, alone, sizes, accumulate=1):
         loss.backward()
         return loss
 
-    step, losses = RecordedStep(run, device, alone), []
+    step, losses = RecordedStep(device, alone), []
     for number, size in enumerate(sizes):
         torch.manual_seed(number)
         optimizer.zero_grad(set_to_none=not step.keeps_gradients)
         for _ in range(accumulate):
-            losses.append(step([torch.rand(size, 3, device=device)]))
+            losses.append(step(run, [torch.rand(size, 3, device=place)]))
         optimizer.step()
     return torch.stack(losses), [p.detach() for p in network.parameters()], ran
 
@@ -56,6 +57,38 @@ def test_on_a_cpu_every_step_runs_as_it_is():
     assert ran == [4] * 5
     assert len({float(loss) for loss in losses}) == 5
     assert not losses.requires_grad
+
+
+class Replayed:
+    """Stands for a graph: does again what was recorded, with tensors that stay where they are."""
+
+    def __init__(self, run, loss):
+        self.run, self.loss = run, loss
+
+    def replay(self):
+        self.loss.copy_(self.run())
+
+
+def pretend_to_record(run, device):
+    loss = torch.zeros(())
+    return Replayed(run, loss), loss
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 3])
+def test_without_a_card_what_is_around_a_recording_is_the_same(accumulate, monkeypatch):
+    """Batches are copied in, gradients kept and added to, other shapes run as they are."""
+    monkeypatch.setattr(recorded_step, "record", pretend_to_record)
+    monkeypatch.setattr(recorded_step, "watch_for_waits", lambda run: (run(), False))
+    monkeypatch.setattr(RecordedStep, "_has_room", lambda self: True)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    sizes = [4, 4, 4, 6, 4, 4, 4]
+    wanted, weights, _ = learn(torch.device("cpu"), False, sizes, accumulate)
+    got, ours, ran = learn(torch.device("cuda"), True, sizes, accumulate)
+    assert ran.count(4) == 6 * accumulate
+    assert torch.equal(got, wanted)
+    for one, two in zip(ours, weights, strict=True):
+        assert torch.equal(one, two)
 
 
 @needs_card
@@ -77,19 +110,20 @@ def test_a_step_that_looks_at_values_is_not_recorded(caplog):
     weight = nn.Parameter(torch.ones(3, device="cuda"))
 
     def run(given):
-        loss = (weight * given[0]).sum()
+        loss = (weight * torch.dropout(given[0], 0.0, True)).sum()
         if float(loss) > 0:  # asks the card
             loss = loss * 2
         loss.backward()
         return loss
 
-    step = RecordedStep(run, torch.device("cuda"), alone=True)
+    step, stream = RecordedStep(torch.device("cuda"), alone=True), torch.cuda.current_stream()
     with caplog.at_level("INFO"):
         for number in range(1, 5):
             weight.grad = None
-            assert float(step([torch.full((3,), float(number), device="cuda")])) == 6 * number
+            assert float(step(run, [torch.full((3,), float(number), device="cuda")])) == 6 * number
             assert torch.equal(weight.grad, torch.full((3,), 2.0 * number, device="cuda"))
-    assert "not recorded" in caplog.text
+    assert "waits for what the card finds" in caplog.text
+    assert torch.cuda.current_stream() == stream
     assert not step.keeps_gradients
 
 
@@ -115,8 +149,9 @@ def test_a_pre_training_is_recorded(name):
         learner = Learner(loss, ("image", "visible"), LoopSettings(batch=2), Team(0, 1, device))
         learner.module.train()
         if not alone:
-            learner._gradients = RecordedStep(learner._backward, device, alone=False)
-        steps = [learner.learn(itertools.repeat(batch), step)[0] for step in range(5)]
+            learner._gradients = RecordedStep(device, alone=False)
+        batches = itertools.cycle([batch, {**batch, "image": batch["image"].flip(2)}])
+        steps = [learner.learn(batches, step)[0] for step in range(6)]
         losses[alone] = torch.stack(steps)
         assert learner._gradients.keeps_gradients == alone
     assert torch.allclose(losses[True], losses[False], rtol=1e-3)

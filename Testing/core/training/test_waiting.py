@@ -5,6 +5,7 @@ Tensors of the "meta" device have no values, so that whoever looks at one fails.
 
 import contextlib
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
@@ -23,6 +24,7 @@ from mambamim.training.loop import TrainingLoop
 from mambamim.training.segmentation_loss import RegionLoss, SegmentationLoss
 from mambamim.training.settings import LoopSettings
 from mambamim.training.team import Team
+from mambamim.training.turned_crops import turn_of
 
 # What cannot be done before the values are there.
 WAITING = ("_local_scalar_dense", "nonzero", "equal", "is_nonzero", "masked_select", "unique")
@@ -78,8 +80,9 @@ def test_the_loss_of_a_fine_tuning_waits_for_nothing(regions):
     network = build_model("hymamba_small", num_classes=2 + (not regions), **TINY["hymamba_small"])
     module = RegionLoss(network, sets) if regions else SegmentationLoss(network, ClassSets(3))
     label = torch.randint(0, 3, (2, 1, 32, 32, 32))
+    turn = torch.stack([turn_of(np.array([0.1, 0.0, k]), (32, 32, 32)) for k in (0.0, 0.2)])
     with Names() as names:
-        module(torch.rand(2, 1, 32, 32, 32), label).backward()
+        module(torch.rand(2, 1, 32, 32, 32), label, turn).backward()
     assert len(names.given) > 100
     assert not names.waits
 
