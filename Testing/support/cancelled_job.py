@@ -7,14 +7,14 @@ import pytest
 from mambamim.jobs import JobError
 
 
-def cancel_when(job, *messages: str) -> None:
+def cancel_when(job, *messages: str, after: float = 0.0) -> None:
     """Cancel `job` when it tells one of `messages`; its last event must come within a second.
 
     Progress in quick succession is thinned out, so one message may go untold by chance: name all
-    that this moment can have.
+    that this moment can have. Messages count once the job is `after` of its way.
     """
     for event in job.events(120):
-        if event.get("message") in messages:
+        if event.get("message") in messages and event.get("fraction", 0.0) >= after:
             break
     else:
         pytest.fail(f"The job ended without a word of {' or '.join(messages)}.")

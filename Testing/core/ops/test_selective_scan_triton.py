@@ -84,9 +84,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize(
-    "size", [(2, 9, 4, 19), (1, 5, 3, 70), (1, 3, 2, 150), (1, 3, 2, 144), (1, 3, 16, 5)]
-)
+@pytest.mark.parametrize("size", [(2, 9, 4, 19), (1, 5, 3, 70), (1, 3, 2, 144), (1, 3, 16, 5)])
 def test_values_and_gradients_equal_the_torch_backend(size, case, kernel_device):
     triton_scan = importlib.import_module("mambamim.ops.selective_scan_triton").scan_triton
     rest = case.get("rest", True)
@@ -149,7 +147,7 @@ def test_the_last_state_is_left_out_where_it_is_not_asked_for(inner, kernel_devi
 def test_gradients_are_the_same_where_steps_are_gathered(kernel_device):
     """Which they are where time is not innermost in B and C."""
     triton_scan = importlib.import_module("mambamim.ops.selective_scan_triton").scan_triton
-    leaves = leaves_of(make(1, 5, 3, 150, directions=2, inner=False), kernel_device)
+    leaves = leaves_of(make(1, 5, 3, 70, directions=2, inner=False), kernel_device)
     grads = []
     for turned in (False, True):
         given = {k: x.mT.contiguous().mT if turned and k in "BC" else x for k, x in leaves.items()}
