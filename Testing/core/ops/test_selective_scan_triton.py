@@ -84,7 +84,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("size", [(2, 9, 4, 19), (1, 5, 3, 70), (1, 3, 2, 144), (1, 3, 16, 5)])
+@pytest.mark.parametrize("size", [(2, 5, 3, 19), (1, 5, 2, 70), (1, 3, 2, 144), (1, 3, 16, 5)])
 def test_values_and_gradients_equal_the_torch_backend(size, case, kernel_device):
     triton_scan = importlib.import_module("mambamim.ops.selective_scan_triton").scan_triton
     rest = case.get("rest", True)
@@ -147,7 +147,7 @@ def test_the_last_state_is_left_out_where_it_is_not_asked_for(inner, kernel_devi
 def test_gradients_are_the_same_where_steps_are_gathered(kernel_device):
     """Which they are where time is not innermost in B and C."""
     triton_scan = importlib.import_module("mambamim.ops.selective_scan_triton").scan_triton
-    leaves = leaves_of(make(1, 5, 3, 70, directions=2, inner=False), kernel_device)
+    leaves = leaves_of(make(1, 3, 2, 70, directions=2, inner=False), kernel_device)
     grads = []
     for turned in (False, True):
         given = {k: x.mT.contiguous().mT if turned and k in "BC" else x for k, x in leaves.items()}
@@ -159,7 +159,7 @@ def test_gradients_are_the_same_where_steps_are_gathered(kernel_device):
 
 def test_gradients_are_the_same_every_time(kernel_device):
     triton_scan = importlib.import_module("mambamim.ops.selective_scan_triton").scan_triton
-    leaves = leaves_of(make(2, 12, 4, 20), kernel_device)
+    leaves = leaves_of(make(2, 9, 2, 20), kernel_device)
     first, again = (
         torch.autograd.grad(
             triton_scan(**leaves, delta_softplus=True)[0].square().sum(), list(leaves.values())
@@ -169,12 +169,12 @@ def test_gradients_are_the_same_every_time(kernel_device):
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
 
 
-@pytest.mark.parametrize("length", [70, 300])
+@pytest.mark.parametrize("length", [70, 264])
 @pytest.mark.parametrize("inner", [True, False])
 def test_without_gradients_the_values_are_the_same(length, inner, kernel_device):
     """Then other kernels and longer spans are taken."""
     triton_scan = importlib.import_module("mambamim.ops.selective_scan_triton").scan_triton
-    arguments = make(1, 5, 3, length, directions=2, inner=inner)
+    arguments = make(1, 5, 2, length, directions=2, inner=inner)
     with torch.no_grad():
         got = triton_scan(
             **{k: v.to(kernel_device) for k, v in arguments.items()},
