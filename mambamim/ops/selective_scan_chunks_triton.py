@@ -14,69 +14,9 @@ steps needs of them lies together.
 
 from __future__ import annotations
 
+from mambamim.ops.selective_scan_blocks_triton import stacked, steps, walked
 from mambamim.ops.selective_scan_steps_triton import read, silu, step_size
 from mambamim.ops.triton_launch import Entry, tl, triton
-
-
-@triton.jit
-def stacked(rows, LEVELS: tl.constexpr):
-    """Tensors of one shape, 2^LEVELS of them, to one with LEVELS more axes, slowest first."""
-    for level in tl.static_range(LEVELS - 1, -1, -1):
-        joined = ()
-        for k in tl.static_range(2**level):
-            joined = joined + (tl.join(rows[k], rows[2**level + k]),)
-        rows = joined
-    return rows[0]
-
-
-@triton.jit
-def _columns(tile, LEVELS: tl.constexpr):
-    """(CHANNELS, 2^LEVELS) to a tuple of (CHANNELS, 1)."""
-    parts = (tile,)
-    for level in tl.static_range(LEVELS):
-        evens, odds = (), ()
-        for k in tl.static_range(2**level):
-            even, odd = tl.split(
-                tl.reshape(parts[k], (tile.shape[0], tile.shape[1] // 2 ** (level + 1), 2))
-            )
-            evens, odds = evens + (even,), odds + (odd,)
-        parts = evens + odds
-    return parts
-
-
-@triton.jit
-def _walked(parts, turned, BOTH: tl.constexpr):
-    """From the order of memory to that of walking, or back."""
-    walked = ()
-    for k in tl.static_range(len(parts)):
-        part = parts[k]
-        if BOTH:
-            part = tl.where(turned, parts[len(parts) - 1 - k], part)
-        walked = walked + (part,)
-    return walked
-
-
-@triton.jit
-def _steps(x, first, there, FULL: tl.constexpr, LEVELS: tl.constexpr):
-    """2^LEVELS steps from `first` on, as they lie in memory: a tuple of (CHANNELS, 1), float32.
-
-    FULL: all of them are there, and `there` is a column.
-    """
-    if FULL and x.dtype.element_ty == tl.bfloat16:
-        # Pairs, as one instruction makes float32 of either half: a shift, or a mask.
-        at = first // 2 + tl.arange(0, 2 ** (LEVELS - 1))[None]
-        pairs = tl.load(x.to(tl.pointer_type(tl.int32), bitcast=True) + at, there, other=0)
-        pairs, parts = _columns(pairs, LEVELS - 1), ()
-        for k in tl.static_range(2 ** (LEVELS - 1)):
-            low = (pairs[k] << 16).to(tl.float32, bitcast=True)
-            high = (pairs[k] & -65536).to(tl.float32, bitcast=True)
-            parts = parts + (low, high)
-    else:
-        loaded = tl.load(x + first + tl.arange(0, 2**LEVELS)[None], there, other=0.0)
-        loaded, parts = _columns(loaded, LEVELS), ()
-        for k in tl.static_range(2**LEVELS):
-            parts = parts + (loaded[k].to(tl.float32),)
-    return parts
 
 
 @Entry
@@ -95,6 +35,112 @@ def gather(
     of_C = read(C, p * C_b + n * C_n + t * C_t, known & (i < L))
     tl.store(gathered + to, of_B.to(gathered.dtype.element_ty), mask=kept)
     tl.store(gathered + to + N * STEPS, of_C.to(gathered.dtype.element_ty), mask=kept)
+
+
+@triton.jit
+def _state_before(ends, rates, state, p, chunk, E, e, inside, N: tl.constexpr):
+    """From that before the first chunk to that before `chunk`, through what others do to it."""
+    for c in range(chunk):
+        row = (p * (tl.num_programs(2) - 1) + c) * (N + 1)
+        reached, total = (), read(ends, (row + N) * E + e, inside)
+        for n in tl.static_range(N):
+            end = read(ends, (row + n) * E + e, inside)
+            reached = reached + (tl.exp2(total * rates[n]) * state[n] + end,)
+        state = reached
+    return state
+
+
+@triton.jit
+def _place(block, L, turned, inside, BOTH: tl.constexpr, EVEN: tl.constexpr, STEPS: tl.constexpr):
+    """Where in memory a block begins, and which of its steps are there."""
+    first = block * STEPS
+    if BOTH:
+        first = tl.where(turned, L - STEPS - first, first)
+    if EVEN:
+        first, there = tl.multiple_of(first, STEPS), inside
+    else:
+        at = first + tl.arange(0, STEPS)[None]
+        there = inside & (at >= 0) & (at < L)
+    return first, there
+
+
+@triton.jit
+def _sizes(
+    values, raws, shift, through, total, first, L, inside, every,
+    SOFTPLUS: tl.constexpr, EVEN: tl.constexpr,
+):  # fmt: skip
+    """Of a block: step sizes, what they put in, the direct path, and `total` with the sizes."""
+    sizes, puts, outs = (), (), ()
+    for k in tl.static_range(len(values)):
+        timely = every if EVEN else inside & (first + k < L)
+        size = step_size(raws[k] + shift, timely, SOFTPLUS)
+        sizes, puts = sizes + (size,), puts + (size * values[k],)
+        outs = outs + (through * values[k],)
+        total += size
+    return sizes, puts, outs, total
+
+
+@triton.jit
+def _weights(
+    x, at, every, turned, BOTH: tl.constexpr, GATHERED: tl.constexpr, LEVELS: tl.constexpr
+):
+    """Of B or C for one state, as walked."""
+    weights = steps(x, at, every, True, LEVELS)
+    if not GATHERED:
+        weights = walked(weights, turned, BOTH)
+    return weights
+
+
+@triton.jit
+def _through_block(
+    B, C, row, sizes, puts, outs, rates, state, every, turned, stride, apart,
+    BOTH: tl.constexpr, FINAL: tl.constexpr, GATHERED: tl.constexpr, N: tl.constexpr,
+    LEVELS: tl.constexpr,
+):  # fmt: skip
+    """The states after a block, and FINAL, `outs` with what they give.
+
+    B of the first state is at `row`, of others `stride` apart; C of each is `apart` from its B.
+    """
+    reached = ()
+    for n in tl.static_range(N):
+        at = row + n * stride
+        Bs, now = _weights(B, at, every, turned, BOTH, GATHERED, LEVELS), state[n]
+        if FINAL:
+            Cs, new_outs = _weights(C, at + apart, every, turned, BOTH, GATHERED, LEVELS), ()
+            for k in tl.static_range(2**LEVELS):
+                now = tl.exp2(sizes[k] * rates[n]) * now + puts[k] * Bs[k]
+                new_outs = new_outs + (outs[k] + Cs[k] * now,)
+            outs = new_outs
+        else:
+            for k in tl.static_range(2**LEVELS):
+                now = tl.exp2(sizes[k] * rates[n]) * now + puts[k] * Bs[k]
+        reached = reached + (now,)
+    return reached, outs
+
+
+@triton.jit
+def _put_out(
+    y, z, outs, first, there, turned,
+    HAS_Z: tl.constexpr, BOTH: tl.constexpr, EVEN: tl.constexpr, LEVELS: tl.constexpr,
+):  # fmt: skip
+    """Through the gate, and as one store."""
+    if HAS_Z:
+        gates = walked(steps(z, first, there, EVEN, LEVELS), turned, BOTH)
+        gated = ()
+        for k in tl.static_range(2**LEVELS):
+            gated = gated + (outs[k] * silu(gates[k]),)
+        outs = gated
+    tile = stacked(walked(outs, turned, BOTH), LEVELS)
+    tile = tl.reshape(tile, (tile.shape[0], 2**LEVELS))
+    to = y + first + tl.arange(0, 2**LEVELS)[None]
+    tl.store(to, tile.to(y.dtype.element_ty), mask=there)
+
+
+@triton.jit
+def _put_end(ends, row, state, total, E, e, inside):
+    for n in tl.static_range(len(state)):
+        tl.store(ends + (row + n) * E + e, state[n], mask=inside)
+    tl.store(ends + (row + len(state)) * E + e, total, mask=inside)
 
 
 # A kernel that was compiled for one length serves others.
@@ -127,75 +173,33 @@ def forward(
         rates = rates + (read(A, own * N + n, inside) * 1.4426950408889634,)
         state = state + (tl.zeros((CHANNELS, 1), tl.float32),)
     if FINAL:
-        for c in range(chunk):
-            row = (p * (tl.num_programs(2) - 1) + c) * (N + 1)
-            reached, total = (), read(ends, (row + N) * E + e, inside)
-            for n in tl.static_range(N):
-                end = read(ends, (row + n) * E + e, inside)
-                reached = reached + (tl.exp2(total * rates[n]) * state[n] + end,)
-            state = reached
+        state = _state_before(ends, rates, state, p, chunk, E, e, inside, N)
     u, delta, z = u + p * u_b + e * L, delta + p * delta_b + e * L, z + (p % batch) * z_b + e * L
     y, states = y + (p * E + e) * L, states + (p * E + e) * spans * N
     blocks, every = tl.cdiv(L, STEPS), tl.full((CHANNELS, 1), 1, tl.int1)
     B, C = B + p * B_b + e * 0, C + p * C_b + e * 0
     total = tl.zeros((CHANNELS, 1), tl.float32)
     for block in range(chunk * length, tl.minimum((chunk + 1) * length, blocks)):
-        first = block * STEPS
-        if BOTH:
-            first = tl.where(turned, L - STEPS - first, first)
-        if EVEN:
-            first, there = tl.multiple_of(first, STEPS), inside
+        first, there = _place(block, L, turned, inside, BOTH, EVEN, STEPS)
+        values = walked(steps(u, first, there, EVEN, LEVELS), turned, BOTH)
+        raws = walked(steps(delta, first, there, EVEN, LEVELS), turned, BOTH)
+        sizes, puts, outs, total = _sizes(
+            values, raws, shift, through, total, block * STEPS, L, inside, every, SOFTPLUS, EVEN
+        )
+        if GATHERED:
+            row, stride, apart = block * (2 * N * STEPS), STEPS, N * STEPS
         else:
-            at = first + tl.arange(0, STEPS)[None]
-            there = inside & (at >= 0) & (at < L)
-        values = _walked(_steps(u, first, there, EVEN, LEVELS), turned, BOTH)
-        raws = _walked(_steps(delta, first, there, EVEN, LEVELS), turned, BOTH)
-        sizes, puts, outs = (), (), ()
-        for k in tl.static_range(STEPS):
-            timely = every if EVEN else inside & (block * STEPS + k < L)
-            size = step_size(raws[k] + shift, timely, SOFTPLUS)
-            sizes, puts = sizes + (size,), puts + (size * values[k],)
-            outs = outs + (through * values[k],)
-            total += size
-        reached = ()
-        for n in tl.static_range(N):
-            if GATHERED:
-                row, of_C = block * (2 * N * STEPS) + n * STEPS, N * STEPS
-            else:
-                row, of_C = n * L + first, 0
-            Bs, now = _steps(B, row, every, True, LEVELS), state[n]
-            if not GATHERED:
-                Bs = _walked(Bs, turned, BOTH)
-            if FINAL:
-                Cs = _steps(C, row + of_C, every, True, LEVELS)
-                if not GATHERED:
-                    Cs = _walked(Cs, turned, BOTH)
-                new_outs = ()
-                for k in tl.static_range(STEPS):
-                    now = tl.exp2(sizes[k] * rates[n]) * now + puts[k] * Bs[k]
-                    new_outs = new_outs + (outs[k] + Cs[k] * now,)
-                outs = new_outs
-            else:
-                for k in tl.static_range(STEPS):
-                    now = tl.exp2(sizes[k] * rates[n]) * now + puts[k] * Bs[k]
-            reached = reached + (now,)
-        state = reached
+            row, stride, apart = first, L, 0
+        state, outs = _through_block(
+            B, C, row, sizes, puts, outs, rates, state, every, turned, stride, apart,
+            BOTH, FINAL, GATHERED, N, LEVELS,
+        )  # fmt: skip
         if FINAL:
-            gated = outs
-            if HAS_Z:
-                gates = _walked(_steps(z, first, there, EVEN, LEVELS), turned, BOTH)
-                gated = ()
-                for k in tl.static_range(STEPS):
-                    gated = gated + (outs[k] * silu(gates[k]),)
-            tile = tl.reshape(stacked(_walked(gated, turned, BOTH), LEVELS), (CHANNELS, STEPS))
-            to = y + first + tl.arange(0, STEPS)[None]
-            tl.store(to, tile.to(y.dtype.element_ty), mask=there)
+            _put_out(y, z, outs, first, there, turned, HAS_Z, BOTH, EVEN, LEVELS)
             if KEEPS:  # noqa: SIM102 (known while compiling, the other is not)
                 if ((block + 1) % per_span == 0) | (block == blocks - 1):
                     for n in tl.static_range(N):
                         tl.store(states + (block // per_span) * N + n, state[n], mask=inside)
     if not FINAL:
         row = (p * tl.num_programs(2) + chunk) * (N + 1)
-        for n in tl.static_range(N):
-            tl.store(ends + (row + n) * E + e, state[n], mask=inside)
-        tl.store(ends + (row + N) * E + e, total, mask=inside)
+        _put_end(ends, row, state, total, E, e, inside)

@@ -13,29 +13,17 @@ read them; what the channels of a program give to their gradients is `collected`
 
 from __future__ import annotations
 
-from mambamim.ops.selective_scan_chunks_triton import stacked
-from mambamim.ops.selective_scan_steps_triton import read, step_size
+from mambamim.ops.selective_scan_runs_triton import (
+    drives_of,
+    join_runs,
+    put_parts,
+    put_span,
+    runs_of,
+    through_runs,
+    times_of,
+)
+from mambamim.ops.selective_scan_steps_triton import read
 from mambamim.ops.triton_launch import Entry, tl, triton
-
-
-@triton.jit
-def _join_both(decay_1, state_1, back_1, grad_1, decay_2, state_2, back_2, grad_2):
-    return (
-        decay_1 * decay_2, decay_2 * state_1 + state_2, back_1 * back_2, back_2 * grad_1 + grad_2,
-    )  # fmt: skip
-
-
-@triton.jit
-def _times(span, run, L, turned, STEPS: tl.constexpr, RUNS: tl.constexpr):
-    """Where in memory the steps of a span are: (1, RUNS) offsets and masks, STEPS of both."""
-    at, there = (), ()
-    for k in tl.static_range(STEPS):
-        t = (span * RUNS + run) * STEPS + k
-        there = there + (t < L,)
-        # Said to be neighbours, lest Triton puts neighbouring channels in neighbouring threads. It
-        # has no other effect, as a thread has one value of each tensor.
-        at = at + (tl.max_contiguous(tl.where(turned, L - 1 - t, t), [1, RUNS]),)
-    return at, there
 
 
 @Entry
@@ -101,9 +89,6 @@ def backward(
     e = tl.program_id(0) * CHANNELS + tl.arange(0, CHANNELS)[:, None]
     run = tl.arange(0, RUNS)[None]
     inside, turned, own = e < E, p >= batch, (p // batch) * E + e
-    zeros = tl.zeros((CHANNELS, RUNS), tl.int32)
-    before, mirrored = tl.maximum(run - 1, 0) + zeros, RUNS - 1 - run + zeros
-    behind = tl.maximum(RUNS - 2 - run, 0) + zeros
     u, delta, z = u + p * u_b + e * L, delta + p * delta_b + e * L, z + (p % batch) * z_b + e * L
     grad_y, wide = grad_y + p * grad_b + e * L, (p * E + e) * L
     grad_u, grad_delta, grad_z = grad_u + wide, grad_delta + wide, grad_z + wide
@@ -116,18 +101,11 @@ def backward(
     for_D, for_bias = none, none
     for back in range(spans):
         span = spans - 1 - back
-        at, timely = _times(span, run, L, turned, STEPS, RUNS)
-        sizes, puts, pulls, outs, for_puts, for_sizes = (), (), (), (), (), ()
-        for k in tl.static_range(STEPS):
-            there = inside & timely[k]
-            size = step_size(read(delta, at[k], there) + shift, there, SOFTPLUS)
-            pull = read(grad_y, at[k], there)
-            if HAS_Z:
-                gate = read(z, at[k], there)
-                pull *= gate * tl.sigmoid(gate)
-            sizes, puts = sizes + (size,), puts + (size * read(u, at[k], there),)
-            pulls, outs = pulls + (pull,), outs + (none,)
-            for_puts, for_sizes = for_puts + (none,), for_sizes + (none,)
+        at, timely = times_of(span, run, L, turned, STEPS, RUNS)
+        sizes, puts, pulls, outs = drives_of(
+            u, delta, z, grad_y, at, timely, inside, shift, none, SOFTPLUS, HAS_Z, STEPS
+        )
+        for_puts, for_sizes = outs, outs
         for n in range(N):
             rate = read(A, own * N + n, inside) * 1.4426950408889634
             start = read(states, (span - 1) * N + n, inside & (span > 0))
@@ -135,76 +113,25 @@ def backward(
             if HAS_LAST:
                 end += read(grad_last, (p * E + e) * N + n, inside & (back == 0))
             before_A = read(fixed, n + run * 0, inside & (back > 0))  # of later spans
-            Bs, Cs, decays, drives = (), (), (), ()
-            decay, state, grad = none + 1.0, none, none
-            for k in tl.static_range(STEPS):
-                if GATHERED:
-                    place = (n * spans + span) * (2 * STEPS * RUNS) + k * RUNS + run + zeros
-                    Bs = Bs + (tl.load(B + place),)
-                    Cs = Cs + (tl.load(C + place + STEPS * RUNS),)
-                else:
-                    Bs = Bs + (read(B, n * B_n + at[k] * B_t + zeros, timely[k]),)
-                    Cs = Cs + (read(C, n * C_n + at[k] * C_t + zeros, timely[k]),)
-                decays = decays + (tl.exp2(sizes[k] * rate),)
-                drives = drives + (puts[k] * Bs[k],)
-                state = decays[k] * state + drives[k]
-                decay *= decays[k]
-            for k in tl.static_range(STEPS - 1, -1, -1):
-                grad = decays[k] * (grad + Cs[k] * pulls[k])
-            # The first run of either order takes in what comes from the span beside this one.
-            state = tl.where(run == 0, state + decay * start, state)
-            grad = tl.where(run == RUNS - 1, grad + decay * end, grad)
-            _, ends, _, begins = tl.associative_scan(
-                (decay, state, tl.gather(decay, mirrored, 1), tl.gather(grad, mirrored, 1)),
-                1, _join_both,
+            place = (n * spans + span) * (2 * STEPS * RUNS) + run
+            Bs, Cs, decays, drives, decay, state, grad = runs_of(
+                B, C, n, place, at, timely, sizes, puts, pulls, rate, none, B_n, B_t, C_n, C_t,
+                GATHERED, STEPS, RUNS,
             )  # fmt: skip
+            state, grad, begins = join_runs(run, decay, state, grad, start, end, RUNS)
             tl.store(carries + span * N + n + run - (RUNS - 1), begins, inside & (run == RUNS - 1))
-            state = tl.where(run == 0, start, tl.gather(ends, before, 1))
-            grad = tl.where(run == RUNS - 1, end, tl.gather(begins, behind, 1))
-            reached, for_Bs, for_Cs, new_outs = (), (), (), ()
-            for k in tl.static_range(STEPS):
-                state = decays[k] * state + drives[k]
-                reached = reached + (state,)
-                for_Cs = for_Cs + (state * pulls[k],)
-                new_outs = new_outs + (outs[k] + state * Cs[k],)
-            outs, for_A, new_puts, new_sizes = new_outs, none, (), ()
-            for k in tl.static_range(STEPS - 1, -1, -1):
-                grad += Cs[k] * pulls[k]  # of the state after this step
-                through_A = grad * (reached[k] - drives[k])  # d loss / d (delta A)
-                for_A += through_A * sizes[k]
-                for_Bs = (grad * puts[k],) + for_Bs
-                new_puts = (for_puts[k] + grad * Bs[k],) + new_puts
-                new_sizes = (for_sizes[k] + through_A * rate,) + new_sizes
-                grad *= decays[k]
-            for_puts, for_sizes = new_puts, new_sizes
-            for_A = tl.sum(for_A, 1, keep_dims=True)
+            outs, for_puts, for_sizes, for_A, for_Bs, for_Cs = through_runs(
+                Bs, Cs, decays, drives, sizes, puts, pulls, rate, state, grad, outs, for_puts,
+                for_sizes, none, STEPS,
+            )  # fmt: skip
             tl.store(fixed + n + run, before_A + for_A, mask=inside & (run == 0))
-            part = tl.sum(stacked(for_Bs + for_Cs, LEVELS), 0)
-            cell = tl.arange(0, RUNS * 2 * STEPS)
             group = ((p * tl.num_programs(0) + tl.program_id(0)) * N + n) * spans + span
-            tl.store(
-                parts + group * (RUNS * 2 * STEPS) + cell, tl.reshape(part, (RUNS * 2 * STEPS,))
-            )
+            put_parts(parts + group * (RUNS * 2 * STEPS), for_Bs, for_Cs, LEVELS)
         tl.debug_barrier()  # other threads read the carries in the next span
-        for k in tl.static_range(STEPS):
-            there = inside & timely[k]
-            value, pull = read(u, at[k], there), read(grad_y, at[k], there)
-            raw = read(delta, at[k], there) + shift
-            if HAS_Z:
-                gate = read(z, at[k], there)
-                opened = tl.sigmoid(gate)
-                for_z = pull * (outs[k] + through * value) * opened * (1 + gate * (1 - opened))
-                tl.store(grad_z + at[k], for_z.to(grad_z.dtype.element_ty), mask=there)
-                pull *= gate * opened
-            for_D += pull * value
-            for_size = for_sizes[k] * 0.6931471805599453 + for_puts[k] * value
-            if SOFTPLUS:
-                for_size *= tl.sigmoid(raw)
-            for_size = tl.where(there, for_size, 0.0)
-            for_bias += for_size
-            for_u = for_puts[k] * sizes[k] + pull * through
-            tl.store(grad_u + at[k], for_u.to(grad_u.dtype.element_ty), mask=there)
-            tl.store(grad_delta + at[k], for_size.to(grad_delta.dtype.element_ty), mask=there)
+        for_D, for_bias = put_span(
+            u, delta, z, grad_y, grad_u, grad_delta, grad_z, at, timely, inside, shift, through,
+            sizes, outs, for_puts, for_sizes, for_D, for_bias, SOFTPLUS, HAS_Z, STEPS,
+        )  # fmt: skip
     ends = inside & (run == 0)
     for_D, for_bias = tl.sum(for_D, 1, keep_dims=True), tl.sum(for_bias, 1, keep_dims=True)
     tl.store(fixed + N + run, for_D + none, mask=ends)
