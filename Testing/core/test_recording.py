@@ -5,7 +5,7 @@ import warnings
 import pytest
 import torch
 
-from mambamim.recording import record, watch_for_waits
+from mambamim.recording import Recording, record, watch_for_waits
 
 needs_card = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -53,11 +53,10 @@ def test_a_recording_does_its_work_when_replayed():
     device = torch.device("cuda", torch.cuda.device_count() - 1)
     x = torch.ones(3, device=device)
     x.mul_(2)
-    graph, y = record(lambda: x * 2, device)
+    recording = record(lambda held: held[0] * 2, [x], device)
     for factor in (1.0, 5.0):
-        x.fill_(factor)
-        graph.replay()
-        assert torch.equal(y, torch.full((3,), 2 * factor, device=device))
+        got = recording([torch.full((3,), factor, device=device)])
+        assert torch.equal(got, torch.full((3,), 2 * factor, device=device))
 
 
 @needs_card
@@ -67,6 +66,14 @@ def test_a_recording_that_fails_leaves_the_stream_as_it_was():
     assert watch_for_waits(lambda: float(x.sum()))[1]
     assert not watch_for_waits(lambda: x.sum())[1]
     with pytest.raises(RuntimeError):
-        record(lambda: float(x.sum()), device)
+        record(lambda held: held[0] + float(held[0].sum()), [x], device)
     assert torch.cuda.current_stream() == before
     assert torch.equal(x + x, torch.full((3,), 2.0, device=device))
+
+
+def test_only_a_batch_of_the_recorded_kinds_fits():
+    held = Recording(None, [torch.zeros(2, 3)], torch.zeros(()))
+    assert held.fits([torch.ones(2, 3)])
+    assert not held.fits([torch.ones(3, 3)])
+    assert not held.fits([torch.ones(2, 3, dtype=torch.float64)])
+    assert not held.fits([torch.ones(2, 3), torch.ones(2, 3)])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import logging
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -16,20 +15,11 @@ from torch import Tensor, nn
 from mambamim.errors import Cancelled
 from mambamim.inference.report import Cancel
 from mambamim.inference.runtimes import settle
-from mambamim.recording import record
+from mambamim.recording import Recording, record
 
 logger = logging.getLogger(__name__)
 _MOST_WINDOWS = 8  # at once: cards gain nothing above
 _WARM_UPS = 2  # runs before the recording, in which kernels are compiled and chosen
-
-
-@dataclass(frozen=True)
-class _Recording:
-    """A graph with the tensors that it reads and writes."""
-
-    graph: torch.cuda.CUDAGraph
-    windows: Tensor
-    scores: Tensor
 
 
 class CudaRuntime:
@@ -47,7 +37,7 @@ class CudaRuntime:
         # A copy: where the card is too small, the CPU goes on with the exact weights.
         self.model = settle(copy.deepcopy(model), device)
         round_weights(self.model)
-        self._recorded: dict[tuple[int, ...], _Recording] = {}
+        self._recorded: dict[tuple[int, ...], Recording] = {}
         self._records = True
 
     def __call__(self, windows: Tensor, cancel: Cancel) -> Tensor:
@@ -58,9 +48,7 @@ class CudaRuntime:
         recording = self._recording(windows)
         if recording is None:
             return self._run(windows).float()
-        recording.windows[: len(windows)].copy_(windows)
-        recording.graph.replay()
-        return recording.scores[: len(windows)].float()
+        return recording([windows])[: len(windows)].float()
 
     def batch_size(self, window: Tensor, cancel: Cancel) -> int:
         """From free memory: half of it, measured with one window."""
@@ -78,7 +66,7 @@ class CudaRuntime:
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16):
             return self.model(windows)
 
-    def _recording(self, windows: Tensor) -> _Recording | None:
+    def _recording(self, windows: Tensor) -> Recording | None:
         """One for at least as many windows, made where there is none; None where it cannot be."""
         count, *shape = windows.shape
         fitting = [key for key in self._recorded if key[0] >= count and list(key[1:]) == shape]
@@ -97,16 +85,14 @@ class CudaRuntime:
         self._recorded[tuple(windows.shape)] = made
         return made
 
-    def _record(self, windows: Tensor) -> _Recording:
-        held = windows.clone()
+    def _record(self, windows: Tensor) -> Recording:
         beside = torch.cuda.Stream(self.device)
         beside.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(beside):
             for _ in range(_WARM_UPS):
-                self._run(held)
+                self._run(windows)
         torch.cuda.current_stream(self.device).wait_stream(beside)
-        graph, scores = record(lambda: self._run(held), self.device)
-        return _Recording(graph, held, scores)
+        return record(lambda held: self._run(held[0]), [windows], self.device)
 
 
 def round_weights(model: nn.Module) -> None:

@@ -76,6 +76,7 @@ class Launch:
     def _look_at(self, arguments: tuple[Any, ...]) -> None:
         """At the first call."""
         self._tensors = sum(isinstance(argument, Tensor) for argument in arguments)
+        self._check(arguments)
         names = self._kernel.arg_names[len(arguments) :]
         self._rest = [self._constants[name] for name in names]
 

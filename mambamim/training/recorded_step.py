@@ -9,32 +9,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from mambamim.recording import record, watch_for_waits
+from mambamim.recording import Recording, record, watch_for_waits
 
 logger = logging.getLogger(__name__)
 # Steps in which kernels are compiled and chosen, and in which memory shows what it needs.
 WARM_UPS = 2
 
 Run = Callable[[Sequence[Tensor]], Tensor]
-
-
-@dataclass(frozen=True)
-class _Recording:
-    """A graph with the tensors that it reads and writes."""
-
-    graph: torch.cuda.CUDAGraph
-    given: list[Tensor]
-    loss: Tensor
-
-    def fits(self, given: Sequence[Tensor]) -> bool:
-        """Whether a batch is like that which was recorded."""
-        mine = [(x.shape, x.dtype) for x in self.given]
-        return mine == [(x.shape, x.dtype) for x in given]
 
 
 class RecordedStep:
@@ -50,7 +35,7 @@ class RecordedStep:
 
     def __init__(self, device: torch.device, alone: bool) -> None:
         self._device = device
-        self._recording: _Recording | None = None
+        self._recording: Recording | None = None
         self._left = WARM_UPS if alone and device.type == "cuda" else 0  # batches before it
 
     def __call__(self, run: Run, given: Sequence[Tensor]) -> Tensor:
@@ -64,10 +49,7 @@ class RecordedStep:
             if self._left:
                 return self._warm_up(run, given)
             return run(given).detach()
-        for mine, theirs in zip(self._recording.given, given, strict=True):
-            mine.copy_(theirs, non_blocking=True)
-        self._recording.graph.replay()
-        return self._recording.loss.clone()
+        return self._recording(given).clone()
 
     @property
     def keeps_gradients(self) -> bool:
@@ -90,15 +72,12 @@ class RecordedStep:
 
     def _record(self, run: Run, given: Sequence[Tensor]) -> None:
         """After a batch: what got a gradient from it has one, to which the recording will add."""
-        held = [x.clone() for x in given]
         torch.cuda.empty_cache()
         try:
-            graph, loss = record(lambda: run(held).detach(), self._device)
+            self._recording = record(lambda held: run(held).detach(), given, self._device)
         except RuntimeError as error:  # too little memory, or what none may do while recording
             logger.info("steps are not recorded, they run one kernel after the other: %s", error)
             torch.cuda.empty_cache()
-            return
-        self._recording = _Recording(graph, held, loss)
 
     def _has_room(self) -> bool:
         """Whether as much memory as the last step took is left beside what it left."""

@@ -7,9 +7,10 @@ from torch import nn
 
 from mambamim.errors import Cancelled
 from mambamim.inference import cuda_runtime
-from mambamim.inference.cuda_runtime import CudaRuntime, _Recording
+from mambamim.inference.cuda_runtime import CudaRuntime
 from mambamim.inference.runtimes import TorchRuntime
 from mambamim.models import build_model
+from mambamim.recording import Recording
 
 CPU = torch.device("cpu")
 
@@ -36,7 +37,7 @@ class Played(CudaRuntime):
     def _record(self, windows):
         held = windows.clone()
         scores = self._run(held)
-        return _Recording(Replayed(self, held, scores), held, scores)
+        return Recording(Replayed(self, held, scores), [held], scores)
 
 
 @pytest.fixture
