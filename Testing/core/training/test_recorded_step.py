@@ -75,14 +75,31 @@ def pretend_to_record(run, given, device):
     return Recording(Replayed(lambda: run(held), loss), held, loss)
 
 
-@pytest.mark.parametrize("accumulate", [1, 2, 3])
-def test_without_a_card_what_is_around_a_recording_is_the_same(accumulate, monkeypatch):
-    """Batches are copied in, gradients kept and added to, other shapes run as they are."""
+@pytest.fixture
+def pretending(monkeypatch):
     monkeypatch.setattr(recorded_step, "record", pretend_to_record)
     monkeypatch.setattr(recorded_step, "watch_for_waits", lambda run: (run(), False))
     monkeypatch.setattr(RecordedStep, "_has_room", lambda self: True)
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+def test_gradients_stay_where_a_recording_adds_to_them(pretending):
+    learner = Learner(Network(), ("x",), LoopSettings(), Team(0, 1, torch.device("cpu")))
+    learner._gradients = RecordedStep(torch.device("cuda"), alone=True)
+    batches, seen = itertools.repeat({"x": torch.rand(4, 3)}), []
+    for step in range(5):
+        learner.learn(batches, step)
+        seen.append([p.grad for p in learner.module.parameters()])
+    assert seen[0][1] is not seen[1][1]  # before it, there is none to keep
+    assert seen[1][0] is None  # `unused`, which AdamW must not decay
+    for one, two in zip(seen[1], seen[4], strict=True):
+        assert one is two
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 3])
+def test_without_a_card_what_is_around_a_recording_is_the_same(accumulate, pretending):
+    """Batches are copied in, gradients kept and added to, other shapes run as they are."""
     sizes = [4, 4, 4, 6, 4, 4, 4]
     wanted, weights, _ = learn(torch.device("cpu"), False, sizes, accumulate)
     got, ours, ran = learn(torch.device("cuda"), True, sizes, accumulate)
